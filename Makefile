@@ -1,0 +1,316 @@
+# lossd: `make help` lists the commands, `make run` and `make test` need nothing
+# but make on a fresh Debian 12 or 13.
+#
+# Sources are found by folder: a new loss, endpoint or test needs no line here.
+
+# ---- What a user may set ---------------------------------------------------
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CXX ?= $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
+ifeq ($(origin CXX),default)
+CXX := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),$(subst gcc,g++,$(CC)))
+endif
+# Comes last on every command line, so CFLAGS=-O0 means that.
+CFLAGS ?= -g
+# address, undefined, thread, or address,undefined: a build of its own each.
+SAN ?=
+# Warnings are errors with the compilers of Debian 12 and 13, which the project
+# is tested with; the new warning of a newer one must not break a user's build.
+WERROR ?= $(if $(filter 12 14 19,$(firstword $(subst ., ,$(CC_VERSION)))),1,0)
+PREFIX ?= /usr/local
+DESTDIR ?=
+LISTEN ?= 127.0.0.1:8080
+FUZZ_SECONDS ?= 60
+
+# ---- Machine and compiler --------------------------------------------------
+
+# All cores, unless -j says otherwise.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+
+CC_VERSION := $(shell $(CC) -dumpversion 2>/dev/null)
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+
+# Each loss is compiled once for every one of these; the CPU chooses at start.
+ISAS_x86_64 := baseline v3 v4
+ISAS := $(or $(ISAS_$(MACHINE)),baseline)
+REALS := 32 64
+MARCH_v3 := -march=x86-64-v3
+MARCH_v4 := -march=x86-64-v4
+
+# build/ for plain gcc, build/<compiler>-<sanitizers>/ beside it for the others.
+comma := ,
+empty :=
+VARIANT := $(subst $(comma),-,$(subst $(empty) $(empty),-,$(strip \
+	$(filter-out gcc,$(CC)) $(SAN) $(if $(FUZZER),fuzzer))))
+B := build$(if $(VARIANT),/$(VARIANT))
+
+# ---- Sources ---------------------------------------------------------------
+
+LOSS_C   := $(wildcard lib/losses/*.c)
+LIB_C    := $(wildcard lib/*.c lib/simd/*.c lib/diagnose/*.c)
+API_C    := $(wildcard api/*.c)
+API_CC   := $(wildcard api/*.cc)
+SERVER_C := $(wildcard server/*.c)
+
+# One program each; everything else in tests/ belongs to the check runner.
+# variant.c is compiled like a loss, once per ISA and dtype.
+VARIANT_C := $(wildcard tests/*_variant.c)
+PROGRAM_C := $(wildcard tests/bench*.c tests/ulp.c tests/describe.c)
+TEST_C    := $(filter-out $(VARIANT_C) $(PROGRAM_C), \
+	$(wildcard tests/*.c tests/lib/*.c tests/api/*.c tests/server/*.c))
+SUITES    := $(sort $(patsubst test_%.c,%,$(filter test_%.c,$(notdir $(TEST_C)))))
+FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# $(call objects,sources) and $(call variants,sources)
+objects  = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
+variants = $(foreach isa,$(ISAS),$(foreach real,$(REALS), \
+	$(addprefix $(B)/,$(1:.c=.$(isa).f$(real).o))))
+
+LIB_O     := $(call objects,$(LIB_C)) $(call variants,$(LOSS_C))
+API_O     := $(call objects,$(API_C) $(API_CC))
+SERVER_O  := $(call objects,$(SERVER_C))
+TEST_O    := $(call objects,$(TEST_C)) $(call variants,$(VARIANT_C))
+PROGRAMS  := $(patsubst %.c,$(B)/%,$(PROGRAM_C))
+REPLAYS   := $(FUZZ:%=$(B)/tests/fuzz/replay_%)
+
+# ---- Flags -----------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla $(if $(filter 1,$(WERROR)),-Werror)
+WARN_C := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
+OPT := $(if $(SAN),-O1,-O2)
+OPT_LOSS := $(if $(SAN),-O1,-O3)
+
+# glibc's checks and those of a sanitizer are in each other's way.
+HARDEN := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	$(if $(FUZZER),-fsanitize=fuzzer-no-link)
+
+# Every sum and product rounds by itself, on every machine: the results are the
+# same bits everywhere.  fma stands in the source where it is meant.
+EXACT := -ffp-contract=off -fno-math-errno -Wno-psabi
+
+# A folder sees its own headers and those below it: server -> api -> lib.
+FLAGS_lib    := -Ilib -fPIC -fvisibility=hidden $(EXACT)
+FLAGS_api    := -Iapi -Ilib -fPIE
+FLAGS_server := -Iserver -Iapi -Ilib -fPIE
+FLAGS_tests  := -Itests -Iserver -Iapi -Ilib -I$(B)/tests -I. -fPIE $(EXACT)
+
+PACKAGES := jansson libmicrohttpd libuv
+MISSING := $(shell pkg-config --exists $(PACKAGES) 2>/dev/null || echo missing)
+FLAGS_all := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) -pthread \
+	-MMD -MP $(HARDEN) $(SANITIZE)
+COMPILE_C  = $(CC) -std=gnu11 $(WARN_C) $(OPT) $(FLAGS_all)
+COMPILE_CC = $(CXX) -std=c++17 -fno-exceptions -fno-rtti $(WARN) $(OPT) $(FLAGS_all)
+folder = $(firstword $(subst /, ,$(1)))
+
+# The one C++ file needs a few functions of libstdc++ and no C++ driver.
+LIBS_lib    := -lm
+LIBS_api    := $(shell pkg-config --libs jansson 2>/dev/null) -l:libstdc++.a $(LIBS_lib)
+LIBS_server := $(shell pkg-config --libs libmicrohttpd libuv 2>/dev/null) $(LIBS_api)
+LINK = $(CC) -pie -pthread -static-libgcc -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) \
+	$(CFLAGS) $(LDFLAGS)
+
+# ---- Building --------------------------------------------------------------
+
+.PHONY: all
+all: $(B)/lossd $(B)/libloss.so $(B)/loss.pc ## build the daemon and the library
+
+$(B)/lossd: $(SERVER_O) $(API_O) $(B)/libloss.a
+	$(LINK) -o $@ $^ $(LIBS_server)
+
+$(B)/libloss.a: $(LIB_O)
+	rm -f $@
+	ar rcs $@ $^
+
+SO_VERSION := 1
+$(B)/libloss.so: $(LIB_O) lib/loss.map
+	$(CC) -shared -Wl,-soname,libloss.so.$(SO_VERSION) -Wl,--version-script=lib/loss.map \
+		-Wl,-z,relro,-z,now $(if $(SAN),,-Wl,-z,defs) $(SANITIZE) $(CFLAGS) $(LDFLAGS) \
+		-o $@ $(LIB_O) $(LIBS_lib)
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE_C) $(FLAGS_$(call folder,$*)) $(CFLAGS) -c -o $@ $<
+
+$(B)/%.o: %.cc $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE_CC) $(FLAGS_$(call folder,$*)) $(CFLAGS) -c -o $@ $<
+
+# $(call loss_rule,isa,real): one source, every CPU, both dtypes.
+define loss_rule
+$(B)/%.$(1).f$(2).o: %.c $(B)/flags
+	@mkdir -p $$(@D)
+	$$(COMPILE_C) $$(FLAGS_$$(call folder,$$*)) $(OPT_LOSS) $(MARCH_$(1)) \
+		-DLOSS_ISA=$(1) -DLOSS_REAL=$(2) $$(CFLAGS) -c -o $$@ $$<
+endef
+$(foreach isa,$(ISAS),$(foreach real,$(REALS),$(eval $(call loss_rule,$(isa),$(real)))))
+
+# $(call if_changed,text): write the target only if its content would change.
+if_changed = mkdir -p $(@D) && printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
+
+# Everything is rebuilt when a flag changes.
+$(B)/flags: FORCE
+	@$(if $(MISSING),echo "some packages are missing: make packages" >&2; exit 1)
+	@$(call if_changed,$(COMPILE_C) $(COMPILE_CC) $(LINK) $(OPT_LOSS) $(FLAGS_lib))
+
+.PHONY: FORCE
+FORCE:
+
+VERSION = $(shell sed -n 's/^.define LOSS_VERSION "\(.*\)"/\1/p' lib/loss.h)
+$(B)/loss.pc: lib/loss.pc.in lib/loss.h Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+# ---- Running ---------------------------------------------------------------
+
+.PHONY: run packages
+run: ## install what is missing, build, start lossd and print a curl line
+	@deploy/install-packages build run
+	@$(MAKE) all
+	@deploy/run.sh $(B)/lossd $(LISTEN)
+
+packages: ## install the Debian packages that are missing
+	@deploy/install-packages build run test
+
+# ---- Tests -----------------------------------------------------------------
+
+# Each part is a target of its own: make test-unit, make test-server, ...
+PARTS := headers links unit server fuzz
+
+.PHONY: test check $(PARTS:%=test-%)
+test: ## install what is missing, build and run every test
+	@deploy/install-packages build run test
+	@$(MAKE) check
+
+check: ## the tests without the installation of packages
+	@$(MAKE) all $(B)/tests/run $(REPLAYS)
+	@MAKE="$(MAKE)" tests/parts.sh $(PARTS)
+
+test-headers: ## every public header compiles alone
+	@CC="$(CC)" CXX="$(CXX)" tests/links/headers.sh
+
+test-links: $(B)/libloss.a $(B)/libloss.so $(API_O) ## the direction of dependencies
+	@CC="$(CC)" LIBS_API="$(LIBS_api)" SANITIZE="$(SANITIZE)" tests/links/links.sh $(B) $(API_O)
+
+test-unit: $(B)/tests/run ## the check suites; SUITE="a b" runs only these
+	$(B)/tests/run $(SUITE)
+
+test-server: $(B)/lossd ## the daemon from outside
+	LOSSD_BIN=$(abspath $(B)/lossd) /usr/bin/python3 -B -m unittest discover -s tests/server
+
+test-fuzz: $(REPLAYS) ## every input the fuzzers have kept
+	@set -e; for name in $(FUZZ); do \
+		echo "fuzz corpus: $$name"; \
+		$(B)/tests/fuzz/replay_$$name tests/fuzz/corpus/$$name; \
+	done
+
+# main() is the daemon's or the runner's.
+TESTED_O := $(filter-out %/main.o,$(SERVER_O)) $(API_O) $(B)/libloss.a
+
+$(B)/tests/run: $(TEST_O) $(TESTED_O)
+	$(LINK) -o $@ $^ $(shell pkg-config --libs check 2>/dev/null) $(LIBS_server)
+
+# The runner's table: one row for each test_<name>.c.
+$(B)/tests/main.o: $(B)/tests/suites.inc
+$(B)/tests/suites.inc: FORCE
+	@$(call if_changed,$(SUITES:%=SUITE(%)))
+
+$(PROGRAMS): $(B)/%: $(B)/%.o $(TESTED_O) $(call variants,$(VARIANT_C))
+	$(LINK) -o $@ $^ $(LIBS_server)
+
+$(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(TESTED_O)
+	$(LINK) -o $@ $^ $(LIBS_server)
+
+.PHONY: ulp bench
+ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every float32
+	$<
+
+bench: $(filter $(B)/tests/bench%,$(PROGRAMS)) $(B)/lossd ## speed, beside the limits of the machine
+	@set -e; for program in $(filter $(B)/tests/bench%,$^); do LOSSD_BIN=$(B)/lossd $$program; done
+
+# ---- Fuzzing ---------------------------------------------------------------
+
+.PHONY: fuzz fuzz-run
+fuzz: ## let clang's libFuzzer search for FUZZ_SECONDS (60) per target
+	@deploy/install-packages build dev
+	@$(MAKE) CC=clang SAN=address,undefined FUZZER=1 fuzz-run
+
+FUZZERS := $(FUZZ:%=$(B)/tests/fuzz/fuzz_%)
+$(FUZZERS): %: %.o $(TESTED_O)
+	$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS_server)
+
+# New inputs go to build/; keep a telling one by copying it to tests/fuzz/corpus/.
+fuzz-run: $(FUZZERS)
+	@set -e; for name in $(FUZZ); do \
+		mkdir -p $(B)/corpus/$$name; \
+		$(B)/tests/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) \
+			-artifact_prefix=$(B)/corpus/$$name- \
+			$(B)/corpus/$$name tests/fuzz/corpus/$$name; \
+	done
+
+# ---- Tidiness --------------------------------------------------------------
+
+STYLED = $(shell find lib api server tests -name '*.[ch]' -o -name '*.cc')
+
+.PHONY: format format-check lint
+format: ## lay out the sources with clang-format
+	clang-format -i $(STYLED)
+
+format-check: ## fail if `make format` would change anything
+	clang-format --dry-run -Werror $(STYLED)
+
+lint: ## cppcheck and clang-tidy
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
+		--inline-suppr --error-exitcode=1 -Ilib -Iapi -Iserver \
+		$(LIB_C) $(LOSS_C) $(API_C) $(SERVER_C)
+	clang-tidy --quiet --warnings-as-errors='*' $(LIB_C) $(API_C) $(SERVER_C) -- \
+		-std=gnu11 -Ilib -Iapi -Iserver
+	clang-tidy --quiet --warnings-as-errors='*' $(LOSS_C) -- \
+		-std=gnu11 -Ilib -DLOSS_ISA=baseline -DLOSS_REAL=32
+
+# ---- Installing ------------------------------------------------------------
+
+LIBDIR = $(DESTDIR)$(PREFIX)/lib
+INSTALLED = bin/lossd include/loss.h include/loss_findings.h lib/libloss.a lib/libloss.so \
+	lib/libloss.so.$(SO_VERSION) lib/libloss.so.$(VERSION) lib/pkgconfig/loss.pc
+
+.PHONY: install uninstall
+install: all ## install the daemon and the library under DESTDIR and PREFIX
+	install -D -m 755 $(B)/lossd $(DESTDIR)$(PREFIX)/bin/lossd
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/loss.h lib/loss_findings.h
+	install -D -m 644 $(B)/libloss.a $(LIBDIR)/libloss.a
+	install -D -m 644 $(B)/libloss.so $(LIBDIR)/libloss.so.$(VERSION)
+	ln -sf libloss.so.$(VERSION) $(LIBDIR)/libloss.so.$(SO_VERSION)
+	ln -sf libloss.so.$(SO_VERSION) $(LIBDIR)/libloss.so
+	install -D -m 644 $(B)/loss.pc $(LIBDIR)/pkgconfig/loss.pc
+
+uninstall: ## remove what install installed
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))
+
+# ---- Images ----------------------------------------------------------------
+
+.PHONY: image image-test
+image: ## build the container image with docker, podman or buildah
+	deploy/image.sh
+
+image-test: ## build the image on a debootstrap base, run it and ask it
+	deploy/image-test.sh
+
+# ---- The rest --------------------------------------------------------------
+
+.PHONY: clean help
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@echo "make [target] [CC=clang] [SAN=address|undefined|thread] [WERROR=1]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
+
+-include $(patsubst %.o,%.d,$(LIB_O) $(API_O) $(SERVER_O) $(TEST_O) \
+	$(call objects,$(PROGRAM_C) $(wildcard tests/fuzz/*.c)))
