@@ -47,7 +47,7 @@ MARCH_v4 := -march=x86-64-v4
 comma := ,
 empty :=
 VARIANT := $(subst $(comma),-,$(subst $(empty) $(empty),-,$(strip \
-	$(filter-out gcc,$(CC)) $(SAN) $(if $(FUZZER),fuzzer))))
+	$(notdir $(filter-out gcc,$(CC))) $(SAN) $(if $(FUZZER),fuzzer))))
 B := build$(if $(VARIANT),/$(VARIANT))
 
 # ---- Sources ---------------------------------------------------------------
@@ -95,26 +95,32 @@ SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-fr
 # same bits everywhere.  fma stands in the source where it is meant.
 EXACT := -ffp-contract=off -fno-math-errno -Wno-psabi
 
+pkg = $(shell pkg-config $(1) 2>/dev/null)
+CFLAGS_jansson := $(call pkg,--cflags jansson)
+CFLAGS_http    := $(call pkg,--cflags libmicrohttpd libuv)
+MISSING := $(if $(call pkg,--modversion jansson libmicrohttpd libuv),,missing)
+
 # A folder sees its own headers and those below it: server -> api -> lib.
 FLAGS_lib    := -Ilib -fPIC -fvisibility=hidden $(EXACT)
-FLAGS_api    := -Iapi -Ilib -fPIE
-FLAGS_server := -Iserver -Iapi -Ilib -fPIE
-FLAGS_tests  := -Itests -Iserver -Iapi -Ilib -I$(B)/tests -I. -fPIE $(EXACT)
+FLAGS_api    := -Iapi -Ilib -fPIE $(CFLAGS_jansson)
+FLAGS_server := -Iserver $(FLAGS_api) $(CFLAGS_http)
+FLAGS_tests  := -Itests -I$(B)/tests -I. $(FLAGS_server) $(EXACT)
 
-PACKAGES := jansson libmicrohttpd libuv
-MISSING := $(shell pkg-config --exists $(PACKAGES) 2>/dev/null || echo missing)
-FLAGS_all := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) -pthread \
-	-MMD -MP $(HARDEN) $(SANITIZE)
+FLAGS_all := -pthread -MMD -MP $(HARDEN) $(SANITIZE)
 COMPILE_C  = $(CC) -std=gnu11 $(WARN_C) $(OPT) $(FLAGS_all)
 COMPILE_CC = $(CXX) -std=c++17 -fno-exceptions -fno-rtti $(WARN) $(OPT) $(FLAGS_all)
 folder = $(firstword $(subst /, ,$(1)))
 
 # The one C++ file needs a few functions of libstdc++ and no C++ driver.
 LIBS_lib    := -lm
-LIBS_api    := $(shell pkg-config --libs jansson 2>/dev/null) -l:libstdc++.a $(LIBS_lib)
-LIBS_server := $(shell pkg-config --libs libmicrohttpd libuv 2>/dev/null) $(LIBS_api)
+LIBS_api    := $(call pkg,--libs jansson) -l:libstdc++.a $(LIBS_lib)
+LIBS_server := $(call pkg,--libs libmicrohttpd libuv) $(LIBS_api)
 LINK = $(CC) -pie -pthread -static-libgcc -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) \
 	$(CFLAGS) $(LDFLAGS)
+
+# One short line for each step; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = @$(if $(V),:,echo "  $(1)	$(patsubst $(B)/%,%,$@)")
 
 # ---- Building --------------------------------------------------------------
 
@@ -122,31 +128,37 @@ LINK = $(CC) -pie -pthread -static-libgcc -Wl,-z,relro,-z,now -Wl,--as-needed $(
 all: $(B)/lossd $(B)/libloss.so $(B)/loss.pc ## build the daemon and the library
 
 $(B)/lossd: $(SERVER_O) $(API_O) $(B)/libloss.a
-	$(LINK) -o $@ $^ $(LIBS_server)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
 
 $(B)/libloss.a: $(LIB_O)
-	rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
 
 SO_VERSION := 1
 $(B)/libloss.so: $(LIB_O) lib/loss.map
-	$(CC) -shared -Wl,-soname,libloss.so.$(SO_VERSION) -Wl,--version-script=lib/loss.map \
+	$(call say,LD)
+	$(Q)$(CC) -shared -Wl,-soname,libloss.so.$(SO_VERSION) -Wl,--version-script=lib/loss.map \
 		-Wl,-z,relro,-z,now $(if $(SAN),,-Wl,-z,defs) $(SANITIZE) $(CFLAGS) $(LDFLAGS) \
 		-o $@ $(LIB_O) $(LIBS_lib)
 
 $(B)/%.o: %.c $(B)/flags
+	$(call say,CC)
 	@mkdir -p $(@D)
-	$(COMPILE_C) $(FLAGS_$(call folder,$*)) $(CFLAGS) -c -o $@ $<
+	$(Q)$(COMPILE_C) $(FLAGS_$(call folder,$*)) $(CFLAGS) -c -o $@ $<
 
 $(B)/%.o: %.cc $(B)/flags
+	$(call say,CXX)
 	@mkdir -p $(@D)
-	$(COMPILE_CC) $(FLAGS_$(call folder,$*)) $(CFLAGS) -c -o $@ $<
+	$(Q)$(COMPILE_CC) $(FLAGS_$(call folder,$*)) $(CFLAGS) -c -o $@ $<
 
 # $(call loss_rule,isa,real): one source, every CPU, both dtypes.
 define loss_rule
 $(B)/%.$(1).f$(2).o: %.c $(B)/flags
+	$$(call say,CC)
 	@mkdir -p $$(@D)
-	$$(COMPILE_C) $$(FLAGS_$$(call folder,$$*)) $(OPT_LOSS) $(MARCH_$(1)) \
+	$$(Q)$$(COMPILE_C) $$(FLAGS_$$(call folder,$$*)) $(OPT_LOSS) $(MARCH_$(1)) \
 		-DLOSS_ISA=$(1) -DLOSS_REAL=$(2) $$(CFLAGS) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(foreach real,$(REALS),$(eval $(call loss_rule,$(isa),$(real)))))
@@ -165,7 +177,7 @@ FORCE:
 VERSION = $(shell sed -n 's/^.define LOSS_VERSION "\(.*\)"/\1/p' lib/loss.h)
 $(B)/loss.pc: lib/loss.pc.in lib/loss.h Makefile
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 # ---- Running ---------------------------------------------------------------
 
@@ -214,7 +226,8 @@ test-fuzz: $(REPLAYS) ## every input the fuzzers have kept
 TESTED_O := $(filter-out %/main.o,$(SERVER_O)) $(API_O) $(B)/libloss.a
 
 $(B)/tests/run: $(TEST_O) $(TESTED_O)
-	$(LINK) -o $@ $^ $(shell pkg-config --libs check 2>/dev/null) $(LIBS_server)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(call pkg,--libs check) $(LIBS_server)
 
 # The runner's table: one row for each test_<name>.c.
 $(B)/tests/main.o: $(B)/tests/suites.inc
@@ -222,10 +235,12 @@ $(B)/tests/suites.inc: FORCE
 	@$(call if_changed,$(SUITES:%=SUITE(%)))
 
 $(PROGRAMS): $(B)/%: $(B)/%.o $(TESTED_O) $(call variants,$(VARIANT_C))
-	$(LINK) -o $@ $^ $(LIBS_server)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
 
 $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(TESTED_O)
-	$(LINK) -o $@ $^ $(LIBS_server)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
 
 .PHONY: ulp bench
 ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every float32
@@ -243,7 +258,8 @@ fuzz: ## let clang's libFuzzer search for FUZZ_SECONDS (60) per target
 
 FUZZERS := $(FUZZ:%=$(B)/tests/fuzz/fuzz_%)
 $(FUZZERS): %: %.o $(TESTED_O)
-	$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS_server)
+	$(call say,LD)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS_server)
 
 # New inputs go to build/; keep a telling one by copying it to tests/fuzz/corpus/.
 fuzz-run: $(FUZZERS)
