@@ -45,10 +45,11 @@ void *api_arena_alloc_aligned64(struct api_arena *arena, size_t bytes);
 /* count * size bytes, refused where the product does not fit. */
 void *api_arena_array(struct api_arena *arena, size_t count, size_t size);
 
-/* An array grown to `count` from `used` items that are copied; a large old
- * array is given back.  `items` may be NULL if `used` is 0.  On failure the old
- * array is untouched. */
-void *api_arena_grow(struct api_arena *arena, void *items, size_t used, size_t count, size_t size);
+/* An array with room for `room` items, of which `used` are in use, moved to one
+ * with room for `count`; a large old one is given back.  `items` may be NULL if
+ * `room` is 0.  On failure the old array is untouched. */
+void *api_arena_grow(struct api_arena *arena, void *items, size_t used, size_t room, size_t count,
+		     size_t size);
 
 /* Copies `bytes` bytes and puts a NUL behind them. */
 char *api_arena_text(struct api_arena *arena, const char *text, size_t bytes);
@@ -58,8 +59,8 @@ char *api_arena_printf(struct api_arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Gives a large allocation back now; does nothing for a small one or NULL.
- * `pointer` must come from this arena. */
-void api_arena_drop(struct api_arena *arena, void *pointer);
+ * `bytes` must be what was asked for. */
+void api_arena_drop(struct api_arena *arena, void *pointer, size_t bytes);
 
 /* Counts memory that others hold for this request (jansson's nodes) against the
  * budget until api_arena_release(). */

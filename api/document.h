@@ -30,7 +30,7 @@
 
 #include <jansson.h>
 
-#include "../lib/loss.h"
+#include "loss.h"
 #include "api.h"
 #include "arena.h"
 #include "fault.h"
