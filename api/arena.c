@@ -50,18 +50,19 @@ struct api_arena_block {
 	size_t bytes; /* with this header */
 };
 
+#if defined(__has_feature)
+#define HAS_FEATURE(name) __has_feature(name)
+#else
+#define HAS_FEATURE(name) 0
+#endif
+
 /* A sanitizer sees the ends of an allocation only if it is a block of its own. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { SMALL_BLOCK_BYTES = 0 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-enum { SMALL_BLOCK_BYTES = 0 };
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+enum { LARGE_BYTES = 0 };
 #else
-enum { SMALL_BLOCK_BYTES = 16 << 10 };
+enum { LARGE_BYTES = API_ARENA_LARGE_BYTES };
 #endif
-#else
-enum { SMALL_BLOCK_BYTES = 16 << 10 };
-#endif
+enum { FIRST_BLOCK_BYTES = 16 << 10, BLOCK_BYTES_MAX = 256 << 10 };
 
 static void *refuse(struct api_arena *arena, enum api_problem why)
 {
@@ -78,7 +79,7 @@ static size_t block_bytes(size_t bytes)
 	return total / ALIGNMENT * ALIGNMENT;
 }
 
-static struct api_arena_block *block_new(struct api_arena *arena, size_t bytes, )
+static struct api_arena_block *block_new(struct api_arena *arena, size_t bytes)
 {
 	size_t total = block_bytes(bytes);
 	if (total == 0 || total > arena->budget->max)
@@ -136,8 +137,8 @@ static void *allocate_large(struct api_arena *arena, size_t bytes)
 /* Blocks double with what the arena holds, so that their number stays small. */
 static bool refill(struct api_arena *arena, size_t least)
 {
-	size_t bytes = SMALL_BLOCK_BYTES;
-	while (bytes < least || (bytes < arena->taken && bytes < API_ARENA_LARGE_BYTES * 4))
+	size_t bytes = FIRST_BLOCK_BYTES;
+	while (bytes < least || (bytes < arena->taken && bytes < BLOCK_BYTES_MAX))
 		bytes *= 2;
 	struct api_arena_block *block = block_new(arena, bytes);
 	if (!block)
@@ -147,16 +148,11 @@ static bool refill(struct api_arena *arena, size_t least)
 	return true;
 }
 
-static bool is_large(size_t bytes)
-{
-	return SMALL_BLOCK_BYTES == 0 || bytes >= API_ARENA_LARGE_BYTES;
-}
-
 static void *allocate(struct api_arena *arena, size_t bytes, size_t alignment)
 {
 	if (fails_on_demand())
 		return refuse(arena, API_MEMORY_FULL);
-	if (is_large(bytes))
+	if (bytes >= LARGE_BYTES)
 		return allocate_large(arena, bytes);
 
 	size_t room = (size_t)(arena->end - arena->next);
@@ -230,7 +226,7 @@ char *api_arena_printf(struct api_arena *arena, const char *format, ...)
 
 void api_arena_drop(struct api_arena *arena, void *pointer, size_t bytes)
 {
-	if (pointer && is_large(bytes))
+	if (pointer && bytes >= LARGE_BYTES)
 		block_free(arena, (struct api_arena_block *)pointer - 1);
 }
 
