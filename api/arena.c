@@ -58,9 +58,9 @@ struct api_arena_block {
 
 /* A sanitizer sees the ends of an allocation only if it is a block of its own. */
 #if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
-enum { LARGE_BYTES = 0 };
+enum { EACH_ALONE = 1 };
 #else
-enum { LARGE_BYTES = API_ARENA_LARGE_BYTES };
+enum { EACH_ALONE = 0 };
 #endif
 enum { FIRST_BLOCK_BYTES = 16 << 10, BLOCK_BYTES_MAX = 256 << 10 };
 
@@ -148,11 +148,16 @@ static bool refill(struct api_arena *arena, size_t least)
 	return true;
 }
 
+static bool is_large(size_t bytes)
+{
+	return EACH_ALONE || bytes >= API_ARENA_LARGE_BYTES;
+}
+
 static void *allocate(struct api_arena *arena, size_t bytes, size_t alignment)
 {
 	if (fails_on_demand())
 		return refuse(arena, API_MEMORY_FULL);
-	if (bytes >= LARGE_BYTES)
+	if (is_large(bytes))
 		return allocate_large(arena, bytes);
 
 	size_t room = (size_t)(arena->end - arena->next);
@@ -226,7 +231,7 @@ char *api_arena_printf(struct api_arena *arena, const char *format, ...)
 
 void api_arena_drop(struct api_arena *arena, void *pointer, size_t bytes)
 {
-	if (pointer && bytes >= LARGE_BYTES)
+	if (pointer && is_large(bytes))
 		block_free(arena, (struct api_arena_block *)pointer - 1);
 }
 
