@@ -125,7 +125,7 @@ say = @$(if $(V),:,echo "  $(1)	$(patsubst $(B)/%,%,$@)")
 # ---- Building --------------------------------------------------------------
 
 .PHONY: all
-all: $(B)/lossd $(B)/libloss.so $(B)/loss.pc ## build the daemon and the library
+all: $(B)/lossd $(B)/libloss.a $(B)/libloss.so ## build the daemon and the library
 
 $(B)/lossd: $(SERVER_O) $(API_O) $(B)/libloss.a
 	$(call say,LD)
@@ -136,7 +136,8 @@ $(B)/libloss.a: $(LIB_O)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
 
-SO_VERSION := 1
+VERSION := $(shell sed -n 's/^.define LOSS_VERSION "\(.*\)"/\1/p' lib/loss.h)
+SO_VERSION := $(firstword $(subst ., ,$(VERSION)))
 $(B)/libloss.so: $(LIB_O) lib/loss.map
 	$(call say,LD)
 	$(Q)$(CC) -shared -Wl,-soname,libloss.so.$(SO_VERSION) -Wl,--version-script=lib/loss.map \
@@ -174,11 +175,6 @@ $(B)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
-VERSION = $(shell sed -n 's/^.define LOSS_VERSION "\(.*\)"/\1/p' lib/loss.h)
-$(B)/loss.pc: lib/loss.pc.in lib/loss.h Makefile
-	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
-
 # ---- Running ---------------------------------------------------------------
 
 .PHONY: run packages
@@ -193,7 +189,7 @@ packages: ## install the Debian packages that are missing
 # ---- Tests -----------------------------------------------------------------
 
 # Each part is a target of its own: make test-unit, make test-server, ...
-PARTS := headers links unit server fuzz
+PARTS := headers links install unit fuzz server
 
 .PHONY: test check $(PARTS:%=test-%)
 test: ## install what is missing, build and run every test
@@ -209,6 +205,9 @@ test-headers: ## every public header compiles alone
 
 test-links: $(B)/libloss.a $(B)/libloss.so $(API_O) ## the direction of dependencies
 	@CC="$(CC)" LIBS_API="$(LIBS_api)" SANITIZE="$(SANITIZE)" tests/links/links.sh $(B) $(API_O)
+
+test-install: all ## what is installed can be used and removed
+	@CC="$(CC)" SANITIZE="$(SANITIZE)" MAKE="$(MAKE)" tests/links/install.sh $(B)
 
 test-unit: $(B)/tests/run ## the check suites; SUITE="a b" runs only these
 	$(B)/tests/run $(SUITE)
@@ -281,10 +280,11 @@ format: ## lay out the sources with clang-format
 format-check: ## fail if `make format` would change anything
 	clang-format --dry-run -Werror $(STYLED)
 
-lint: ## cppcheck and clang-tidy
+lint: ## cppcheck, clang-tidy and shellcheck
 	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
 		--inline-suppr --error-exitcode=1 -Ilib -Iapi -Iserver \
 		$(LIB_C) $(LOSS_C) $(API_C) $(SERVER_C)
+	shellcheck -S warning .ci/run deploy/install-packages $(wildcard deploy/*.sh tests/*.sh tests/*/*.sh)
 	clang-tidy --quiet --warnings-as-errors='*' $(LIB_C) $(API_C) $(SERVER_C) -- \
 		-std=gnu11 -Ilib -Iapi -Iserver
 	clang-tidy --quiet --warnings-as-errors='*' $(LOSS_C) -- \
@@ -292,22 +292,24 @@ lint: ## cppcheck and clang-tidy
 
 # ---- Installing ------------------------------------------------------------
 
-LIBDIR = $(DESTDIR)$(PREFIX)/lib
+TO = $(DESTDIR)$(PREFIX)
 INSTALLED = bin/lossd include/loss.h include/loss_findings.h lib/libloss.a lib/libloss.so \
 	lib/libloss.so.$(SO_VERSION) lib/libloss.so.$(VERSION) lib/pkgconfig/loss.pc
 
 .PHONY: install uninstall
 install: all ## install the daemon and the library under DESTDIR and PREFIX
-	install -D -m 755 $(B)/lossd $(DESTDIR)$(PREFIX)/bin/lossd
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/loss.h lib/loss_findings.h
-	install -D -m 644 $(B)/libloss.a $(LIBDIR)/libloss.a
-	install -D -m 644 $(B)/libloss.so $(LIBDIR)/libloss.so.$(VERSION)
-	ln -sf libloss.so.$(VERSION) $(LIBDIR)/libloss.so.$(SO_VERSION)
-	ln -sf libloss.so.$(SO_VERSION) $(LIBDIR)/libloss.so
-	install -D -m 644 $(B)/loss.pc $(LIBDIR)/pkgconfig/loss.pc
+	install -D -m 755 -t $(TO)/bin $(B)/lossd
+	install -D -m 644 -t $(TO)/include lib/loss.h lib/loss_findings.h
+	install -D -m 644 -t $(TO)/lib $(B)/libloss.a
+	install -D -m 755 $(B)/libloss.so $(TO)/lib/libloss.so.$(VERSION)
+	ln -sf libloss.so.$(VERSION) $(TO)/lib/libloss.so.$(SO_VERSION)
+	ln -sf libloss.so.$(SO_VERSION) $(TO)/lib/libloss.so
+	install -d $(TO)/lib/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lib/loss.pc.in \
+		> $(TO)/lib/pkgconfig/loss.pc
 
 uninstall: ## remove what install installed
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))
+	rm -f $(addprefix $(TO)/,$(INSTALLED))
 
 # ---- Images ----------------------------------------------------------------
 

@@ -28,8 +28,8 @@ static void replay_file(const char *path, size_t size)
 	FILE *file = fopen(path, "rb");
 	if (!file)
 		give_up(path);
-	uint8_t *data = malloc(size ? size : 1);
-	if (!data || fread(data, 1, size, file) != size)
+	uint8_t *data = malloc(size);
+	if ((!data && size) || fread(data, 1, size, file) != size)
 		give_up(path);
 	fclose(file);
 

@@ -29,6 +29,10 @@ wanted() {
 		 <(nm --defined-only "$@" | awk 'NF == 3 {print $3}' | sort -u)
 }
 
+soname() {
+	objdump -p "$build/libloss.so" | awk '$1 == "SONAME" {print $2}'
+}
+
 compile() { # output, source, rest
 	local output=$1 source=$2
 	shift 2
@@ -39,7 +43,7 @@ compile() { # output, source, rest
 lib_alone() {
 	compile lib_static "$here/lib_alone.c" -Ilib "$build/libloss.a" -lm
 	"$out/lib_static"
-	ln -sf ../../libloss.so "$out/libloss.so.1"
+	ln -sf ../../libloss.so "$out/$(soname)"
 	compile lib_shared "$here/lib_alone.c" -Ilib "$build/libloss.so" -lm -Wl,-rpath,"$out"
 	"$out/lib_shared"
 }
@@ -78,7 +82,7 @@ exports_the_header() {
 		[[ $name == loss_* ]] || fail "libloss.so exports $name"
 		grep -qw "$name" lib/loss.h || fail "libloss.so exports $name, which loss.h lacks"
 	done
-	readelf -d "$build/libloss.so" | grep -q 'SONAME.*\[libloss\.so\.1\]' || fail "no soname"
+	[[ $(soname) =~ ^libloss\.so\.[0-9]+$ ]] || fail "the soname is '$(soname)'"
 	echo "libloss.so exports $(wc -w <<<"$names") names, all of loss.h"
 }
 
