@@ -1,0 +1,483 @@
+"""Every loss as plain arithmetic over precise numbers.
+
+A formula takes the inputs by role (arrays of Number, class indices as int64)
+and the parameters, and returns
+
+    losses   the unreduced losses, an array of Number
+    counts   what each adds to the denominator of the mean, a plain array
+
+Masks, sample weights and reductions are common to all: see reduce_losses().
+The decisions that stand above the formulas: a term whose target or weight is
+exactly 0 is left out, so 0 x inf cannot arise; ignored rows are left out
+entirely; a row of nothing but -inf is NaN unless on_masked_row says otherwise.
+"""
+import math
+
+import mpmath
+import numpy as np
+
+from precise import (INF, NAN, Number, absolute, custom, divide, exp, lift, log, log1p, mpf,
+                     power, sigmoid, sigmoid_value, softplus, total)
+
+FORMULAS = {}
+
+
+def formula(function):
+    FORMULAS[function.__name__] = function
+    return function
+
+
+# ---- Reductions -------------------------------------------------------------
+
+class Reduced:
+    """What an evaluation answers: .loss is a Number or an array of them."""
+
+    def __init__(self, loss, objective, sum_=None, denominator=None):
+        self.loss, self.objective = loss, objective
+        self.sum, self.denominator = sum_, denominator
+
+
+def broadcast(array, shape):
+    return None if array is None else np.broadcast_to(array, shape)
+
+
+def select(losses, counts, mask, sample_weight):
+    """Masked units leave value and denominator; weights multiply the value only."""
+    mask = broadcast(mask, losses.shape)
+    weight = broadcast(sample_weight, losses.shape)
+    out, count = losses.copy(), np.array(counts, dtype=object)
+    for i in np.ndindex(losses.shape):
+        if mask is not None and mask[i].value == 0:
+            out[i], count[i] = lift(0), 0
+        elif weight is not None:
+            out[i] = losses[i] * weight[i] if weight[i].value != 0 else lift(0)
+    return out, count
+
+
+def reduce_losses(losses, counts, n, params, mask=None, sample_weight=None):
+    losses, counts = select(losses, counts, mask, sample_weight)
+    reduction = params["reduction"]
+    whole = total(losses.flat)
+    if reduction == "none":
+        return Reduced(losses, whole)
+    denominator = {
+        "sum": lambda: mpf(1),
+        "batchmean": lambda: mpf(n),
+        "mean": lambda: mpmath.fsum(counts.flat),
+    }[reduction]()
+    if reduction == "mean" and params.get("normalizer") is not None:
+        denominator = mpf(params["normalizer"])
+    return finish(whole, denominator, params)
+
+
+def finish(whole, denominator, params):
+    if denominator == 0 and whole.value == 0:
+        empty = mpf(0) if params.get("on_empty", "nan") == "zero" else NAN
+        return Reduced(lift(empty), lift(0), whole, denominator)
+    loss = whole / denominator
+    return Reduced(loss, loss, whole, denominator)
+
+
+# ---- Rows: one softmax each -------------------------------------------------
+
+def class_axis_of(shape, params):
+    axis = params.get("class_axis")
+    if axis is None:
+        return 0 if len(shape) == 1 else 1
+    return axis % len(shape)
+
+
+def rows_of(array, axis):
+    """The unit shape, and for each unit its row along the class axis."""
+    moved = np.moveaxis(array, axis, -1)
+    return moved.shape[:-1], moved
+
+
+class Softmax:
+    """log p and 1 - p of one row, without cancellation."""
+
+    def __init__(self, row):
+        self.row = row
+        self.all_masked = all(x.value == -INF for x in row)
+        self.broken = self.all_masked or any(mpmath.isnan(x.value) or x.value == INF for x in row)
+        self._lse = None
+
+    def poison(self):
+        """NaN, in value and slope towards the whole row."""
+        return custom(NAN, *((x, NAN) for x in self.row))
+
+    def others(self, c):
+        """sum over j != c of exp(x_j - x_c)"""
+        at = self.row[c]
+        return total(exp(x - at) for j, x in enumerate(self.row) if j != c)
+
+    def log_p(self, c):
+        if self.broken:
+            return self.poison()
+        if self.row[c].value == -INF:
+            finite = total(exp(x) for x in self.row)
+            return self.row[c] - log(finite)
+        if len(self.row) <= 20:
+            return -log1p(self.others(c))
+        return self.row[c] - self.lse()
+
+    def log_p_exact(self, c):
+        if self.broken or self.row[c].value == -INF:
+            return self.log_p(c)
+        return -log1p(self.others(c))
+
+    def lse(self):
+        if self._lse is None:
+            self._lse = log(total(exp(x) for x in self.row))
+        return self._lse
+
+    def not_p(self, c):
+        """1 - p_c"""
+        if self.broken:
+            return self.poison()
+        if self.row[c].value == -INF:
+            return lift(1)
+        others = self.others(c)
+        return others / (others + 1)
+
+
+class LogProbs:
+    """The same questions, answered by log-probabilities as they are given."""
+
+    broken = all_masked = False
+
+    def __init__(self, row):
+        self.row = row
+
+    def log_p(self, c):
+        return self.row[c]
+
+    log_p_exact = log_p
+
+
+def weight_of(weight, c):
+    return lift(1) if weight is None else weight[c]
+
+
+def masked_row(softmax, params, count):
+    """The loss and count of a row of -inf alone, or None for an ordinary row."""
+    policy = params.get("on_masked_row", "nan")
+    if not softmax.all_masked or policy == "nan":
+        return None
+    return lift(0), 0 if policy == "skip" else count
+
+
+def hard_row(softmax, y, weight, params, term, weight_sum):
+    """(loss, count) of a row whose target is class y."""
+    if y == params.get("ignore_index", -100):
+        return lift(0), 0
+    w = weight_of(weight, y)
+    count = w.value if weight_sum else 1
+    handled = masked_row(softmax, params, count)
+    if handled:
+        return handled
+    smoothing = params.get("label_smoothing", 0)
+    parts = []
+    if w.value != 0 and smoothing != 1:
+        parts.append((1 - mpf(smoothing)) * (w * term(softmax, y)))
+    if smoothing:
+        parts += [mpf(smoothing) / len(softmax.row) * (weight_of(weight, c) * -softmax.log_p(c))
+                  for c in range(len(softmax.row)) if weight_of(weight, c).value != 0]
+    return total(parts), count
+
+
+def soft_row(softmax, q, weight, params, term):
+    """(loss, count) of a row with a target for each class."""
+    handled = masked_row(softmax, params, 1)
+    if handled:
+        return handled
+    smoothing, c_all = mpf(params.get("label_smoothing", 0)), len(softmax.row)
+    parts = []
+    for c in range(c_all):
+        target = q[c] * (1 - smoothing) + smoothing / c_all if smoothing else q[c]
+        w = weight_of(weight, c)
+        if target.value != 0 and w.value != 0:
+            parts.append(w * target * term(softmax, c))
+    return total(parts), 1
+
+
+def classify(prediction, targets, weight, params, view, term, weight_sum=True):
+    axis = class_axis_of(prediction.shape, params)
+    shape, rows = rows_of(prediction, axis)
+    hard = targets.dtype != object
+    soft = None if hard else rows_of(targets, axis)[1]
+    losses, counts = np.empty(shape, dtype=object), np.zeros(shape, dtype=object)
+    for i in np.ndindex(shape):
+        softmax = view(list(rows[i]))
+        if hard:
+            losses[i], counts[i] = hard_row(softmax, int(targets[i]), weight, params, term,
+                                            weight_sum)
+        else:
+            losses[i], counts[i] = soft_row(softmax, soft[i], weight, params, term)
+    return losses, counts
+
+
+def negative_log(softmax, c):
+    return -softmax.log_p_exact(c)
+
+
+@formula
+def cross_entropy(params, targets, logits, weight=None):
+    return classify(logits, targets, weight, params, Softmax, negative_log)
+
+
+@formula
+def nll_loss(params, targets, log_probs, weight=None):
+    return classify(log_probs, targets, weight, params, LogProbs, negative_log)
+
+
+@formula
+def softmax_focal(params, targets, logits, weight=None):
+    gamma, alpha = params.get("gamma", 2.0), params.get("alpha")
+
+    def term(softmax, c):
+        value = -softmax.log_p_exact(c)
+        if gamma:
+            value = power(softmax.not_p(c), gamma) * value
+        if alpha is not None:
+            value = value * (1 - mpf(alpha) if c == 0 else mpf(alpha))
+        return value
+
+    return classify(logits, targets, weight, params, Softmax, term, weight_sum=False)
+
+
+# ---- Elements ---------------------------------------------------------------
+
+def elementwise(function, *arrays):
+    """function over the elements; what is no prediction broadcasts to it."""
+    shape = arrays[0].shape
+    spread = [broadcast(a, shape) for a in arrays]
+    losses = np.empty(shape, dtype=object)
+    for i in np.ndindex(shape):
+        losses[i] = lift(function(*(None if a is None else a[i] for a in spread)))
+    return losses, np.ones(shape, dtype=object)
+
+
+def floored_log(value):
+    """max(log value, -100)"""
+    return mpf(-100) if value == 0 else max(mpmath.log(value), mpf(-100))
+
+
+def bce_probs(p, y, positive=1, negative=1):
+    """-(positive y log p + negative (1-y) log(1-p)), logs floored at -100.
+
+    The slope is PyTorch's: p(1-p) floored at 1e-12, not the derivative of the
+    floored logs.
+    """
+    if mpmath.isnan(p.value):
+        return custom(NAN, (p, NAN))
+    log_p, log_q = floored_log(p.value), floored_log(1 - p.value)
+    a, b = mpf(positive), mpf(negative)
+    value = -(a * y.value * log_p + b * (1 - y.value) * log_q)
+    floor = max(p.value * (1 - p.value), mpf("1e-12"))
+    slope = (b * (1 - y.value) * p.value - a * y.value * (1 - p.value)) / floor
+    return custom(value, (p, slope), (y, -a * log_p + b * log_q))
+
+
+def bce_logits(x, y, positive=1, negative=1):
+    """positive y softplus(-x) + negative (1-y) softplus(x)"""
+    positive, negative = lift(positive), lift(negative)
+    wrong, right = softplus(-x).value, softplus(x).value
+    a, b = y.value * positive.value, (1 - y.value) * negative.value
+    value = (a * wrong if a else mpf(0)) + (b * right if b else mpf(0))
+    slope = b * sigmoid_value(x.value) - a * sigmoid_value(-x.value)
+    to_target = (positive.value * wrong if positive.value else mpf(0)) - (
+        negative.value * right if negative.value else mpf(0))
+    return custom(value, (x, slope), (y, to_target),
+                  (positive, y.value * wrong if y.value else mpf(0)))
+
+
+def bce(given):
+    return bce_probs if given == "probs" else bce_logits
+
+
+def prediction_of(probs, logits):
+    return ("probs", probs) if probs is not None else ("logits", logits)
+
+
+def weighted(value, weight):
+    if weight is None:
+        return value
+    return value * weight if weight.value != 0 else lift(0)
+
+
+@formula
+def binary_cross_entropy(params, targets, probs=None, logits=None, weight=None):
+    form, prediction = prediction_of(probs, logits)
+    return elementwise(lambda p, y, w: weighted(bce(form)(p, y), w), prediction, targets, weight)
+
+
+@formula
+def bce_with_logits(params, targets, logits, weight=None, pos_weight=None):
+    return elementwise(
+        lambda x, y, w, pw: weighted(bce_logits(x, y, 1 if pw is None else pw), w),
+        logits, targets, weight, pos_weight)
+
+
+@formula
+def balanced_bce(params, targets, probs=None, logits=None):
+    form, prediction = prediction_of(probs, logits)
+    losses = np.empty(prediction.shape, dtype=object)
+    for n in range(prediction.shape[0]):
+        sample = [y.value for y in np.atleast_1d(targets[n]).flat]
+        beta = params.get("beta")
+        beta = mpf(beta) if beta is not None else 1 - mpmath.fsum(sample) / len(sample)
+        losses[n] = elementwise(lambda p, y: bce(form)(p, y, beta, 1 - beta),
+                                np.atleast_1d(prediction[n]), np.atleast_1d(targets[n]))[0]
+    return losses, np.ones(prediction.shape, dtype=object)
+
+
+@formula
+def sigmoid_focal(params, targets, logits):
+    gamma, alpha = params.get("gamma", 2.0), params.get("alpha", 0.25)
+
+    def element(x, y):
+        value = bce_logits(x, y)
+        if gamma:
+            wrong = total(part for part in (
+                y * sigmoid(-x) if y.value != 0 else lift(0),
+                (1 - y) * sigmoid(x) if y.value != 1 else lift(0)))
+            value = power(wrong, gamma) * value if value.value != 0 else lift(0)
+        if alpha is not None:
+            value = value * (mpf(alpha) * y + (1 - mpf(alpha)) * (1 - y))
+        return value
+
+    return elementwise(element, logits, targets)
+
+
+def difference(function):
+    return lambda params, input, targets: elementwise(
+        lambda x, y: function(x - y, params), input, targets)
+
+
+def square(d, _params):
+    return d * d
+
+
+def huber_of(d, params):
+    delta = params.get("delta", 1.0)
+    size = absolute(d)
+    return d * d * 0.5 if size.value <= delta else delta * (size - mpf(delta) / 2)
+
+
+def smooth_l1_of(d, params):
+    beta = params.get("beta", 1.0)
+    size = absolute(d)
+    return d * d / (2 * mpf(beta)) if size.value < beta else size - mpf(beta) / 2
+
+
+FORMULAS["l1"] = difference(lambda d, _params: absolute(d))
+FORMULAS["mse"] = difference(square)
+FORMULAS["huber"] = difference(huber_of)
+FORMULAS["smooth_l1"] = difference(smooth_l1_of)
+
+
+def kl_term(log_q, y, log_target):
+    if log_target:
+        p = exp(y)
+        return p * (y - log_q) if p.value != 0 else lift(0)
+    return y * (log(y) - log_q) if y.value != 0 else lift(0)
+
+
+@formula
+def kl_div(params, targets, log_probs=None, logits=None):
+    log_target = params.get("log_target", False)
+    if log_probs is not None:
+        return elementwise(lambda x, y: kl_term(x, y, log_target), log_probs, targets)
+    axis = class_axis_of(logits.shape, params)
+    shape, rows = rows_of(logits, axis)
+    wanted = rows_of(targets, axis)[1]
+    losses = np.empty(rows.shape, dtype=object)
+    for i in np.ndindex(shape):
+        softmax = Softmax(list(rows[i]))
+        for c in range(rows.shape[-1]):
+            losses[i + (c,)] = (softmax.poison() if softmax.broken
+                                else kl_term(softmax.log_p(c), wanted[i + (c,)], log_target))
+    losses = np.moveaxis(losses, -1, axis)
+    return losses, np.ones(losses.shape, dtype=object)
+
+
+# ---- Overlap ----------------------------------------------------------------
+
+def overlap(pairs, params):
+    """1 - (2 I + nr) / (A + B + dr) over the (p, y) pairs of one region."""
+    squared = params.get("squared_pred", True)
+    inside = total(p * y for p, y in pairs)
+    areas = total((p * p + y * y) if squared else (p + y) for p, y in pairs)
+    if params.get("jaccard", False):
+        areas = 2 * (areas - inside)
+    top = 2 * inside + params.get("smooth_nr", 0.0)
+    return 1 - top / (areas + params.get("smooth_dr", 0.002))
+
+
+@formula
+def dice(params, targets, probs=None, logits=None):
+    form, prediction = prediction_of(probs, logits)
+    n = prediction.shape[0]
+    regions = []
+    for i in range(n):
+        p, y = prediction[i], targets[i]
+        if not params.get("include_background", True):
+            p, y = p[1:], y[1:]
+        activated = list(p.flat) if form == "probs" else [sigmoid(x) for x in p.flat]
+        regions.append(list(zip(activated, y.flat)))
+    if params.get("batch", False):
+        regions = [sum(regions, [])]
+    losses = np.empty(len(regions), dtype=object)
+    for i, pairs in enumerate(regions):
+        losses[i] = overlap(pairs, params)
+    return losses, np.ones(len(regions), dtype=object)
+
+
+# ---- Hard negatives ---------------------------------------------------------
+
+def kept_negatives(losses, negative, positives, params):
+    """The indices of the top-k negatives over the whole batch; ties by index."""
+    candidates = [i for i in range(len(losses)) if negative[i]]
+    wanted = (math.floor(positives * params.get("negative_ratio", 3.0)) if positives
+              else params.get("fallback_negatives", 0))
+    candidates.sort(key=lambda i: (-losses[i].value, i))
+    return candidates[:wanted]
+
+
+def ohem_balanced_bce(params, targets, probs=None, logits=None, mask=None, sample_weight=None):
+    """The whole evaluation: the mean has a denominator of its own."""
+    form, prediction = prediction_of(probs, logits)
+    shape = prediction.shape
+    if mask is not None and mask.ndim < len(shape):
+        mask = np.expand_dims(mask, 1)
+    counts = [True] * prediction.size if mask is None else [
+        m.value != 0 for m in broadcast(mask, shape).flat]
+    losses = [lift(bce(form)(p, y)) for p, y in zip(prediction.flat, targets.flat)]
+    if params["reduction"] == "none":
+        kept = np.array([l if on else lift(0) for l, on in zip(losses, counts)] + [None])[:-1]
+        return Reduced(kept.reshape(shape), total(kept))
+    positive = [on and y.value == 1 for on, y in zip(counts, targets.flat)]
+    negative = [on and y.value == 0 for on, y in zip(counts, targets.flat)]
+    hard = kept_negatives(losses, negative, sum(positive), params)
+    weights = None if sample_weight is None else list(broadcast(sample_weight, shape).flat)
+    chosen = [i for i in range(len(losses)) if positive[i]] + hard
+    whole = total(weighted(losses[i], weights and weights[i]) for i in chosen)
+    if params["reduction"] == "sum":
+        return Reduced(whole, whole, whole, mpf(1))
+    denominator = mpf(len(chosen)) + mpf(params.get("eps", 1e-6))
+    if params.get("normalizer") is not None:
+        denominator = mpf(params["normalizer"])
+    return finish(whole, denominator, params)
+
+
+# ---- One evaluation ---------------------------------------------------------
+
+def evaluate(name, params, inputs):
+    if name == "ohem_balanced_bce":
+        return ohem_balanced_bce(params, **inputs)
+    common = {k: inputs[k] for k in ("mask", "sample_weight") if k in inputs}
+    own = {k: v for k, v in inputs.items() if k not in common}
+    losses, counts = FORMULAS[name](params, **own)
+    batch = next(iter(own.values())).shape[:1]
+    return reduce_losses(losses, counts, batch[0] if batch else 1, params, **common)

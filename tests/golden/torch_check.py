@@ -1,0 +1,191 @@
+"""The same losses by PyTorch in float64, with autograd: a second opinion.
+
+torch.nn.functional where it has the loss; otherwise the formula as one would
+naively type it in torch.  None of this is shared with formulas.py.
+"""
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def reduction_of(params):
+    """PyTorch's own reduction, or none where masks and the like come after it."""
+    return params["reduction"]
+
+
+def to_axis_1(x, params):
+    axis = params.get("class_axis")
+    return x if axis is None or x.dim() == 1 else torch.movedim(x, axis, 1).contiguous()
+
+
+
+def cross_entropy(params, logits, targets, weight=None):
+    targets = to_axis_1(targets, params) if targets.is_floating_point() else targets
+    ignore = {"ignore_index": params["ignore_index"]} if "ignore_index" in params else {}
+    return F.cross_entropy(to_axis_1(logits, params), targets, weight=weight,
+                           label_smoothing=params.get("label_smoothing", 0.0),
+                           reduction=reduction_of(params), **ignore)
+
+
+def nll_loss(params, log_probs, targets, weight=None):
+    return F.nll_loss(to_axis_1(log_probs, params), targets, weight=weight,
+                      ignore_index=params.get("ignore_index", -100),
+                      reduction=reduction_of(params))
+
+
+def one_hot(targets, c):
+    return torch.movedim(F.one_hot(targets, c), -1, 1 if targets.dim() else 0)
+
+
+def softmax_focal(params, logits, targets, weight=None):
+    logits = to_axis_1(logits, params)
+    axis = 0 if logits.dim() == 1 else 1
+    c = logits.shape[axis]
+    keep = torch.ones(())
+    if targets.is_floating_point():
+        q = to_axis_1(targets, params)
+    else:
+        keep = (targets != params.get("ignore_index", -100)).double()
+        q = one_hot(targets * keep.long(), c).double() * keep.unsqueeze(axis)
+    log_p = F.log_softmax(logits, axis)
+    shape = [1] * logits.dim()
+    shape[axis] = c
+    factor = torch.ones(c, dtype=torch.float64) if weight is None else weight
+    if params.get("alpha") is not None:
+        factor = factor * torch.tensor([1 - params["alpha"]] + [params["alpha"]] * (c - 1))
+    gamma = params.get("gamma", 2.0)
+    rows = (-factor.view(shape) * q * (1 - log_p.exp()) ** gamma * log_p).sum(axis)
+    if params["reduction"] == "mean":
+        return rows.sum() / (keep.sum() if keep.dim() else rows.numel())
+    return reduce_(rows, params)
+
+
+def reduce_(losses, params):
+    return {"none": lambda: losses, "mean": losses.mean, "sum": losses.sum}[params["reduction"]]()
+
+
+def spread(weight, like):
+    return None if weight is None else weight.expand_as(like)
+
+
+def binary_cross_entropy(params, targets, probs=None, logits=None, weight=None):
+    if probs is None:
+        return F.binary_cross_entropy_with_logits(logits, targets, spread(weight, logits),
+                                                  reduction=reduction_of(params))
+    return F.binary_cross_entropy(probs, targets, spread(weight, probs),
+                                  reduction=reduction_of(params))
+
+
+def bce_with_logits(params, targets, logits, weight=None, pos_weight=None):
+    return F.binary_cross_entropy_with_logits(logits, targets, spread(weight, logits),
+                                              pos_weight=pos_weight,
+                                              reduction=reduction_of(params))
+
+
+def balanced_bce(params, targets, probs=None, logits=None):
+    p = torch.sigmoid(logits) if probs is None else probs
+    axes = tuple(range(1, p.dim()))
+    beta = params.get("beta")
+    if beta is None:
+        beta = 1 - targets.detach().mean(axes, keepdim=True)
+    positive, negative = -beta * targets * p.log(), -(1 - beta) * (1 - targets) * (1 - p).log()
+    return reduce_(positive + negative, params)
+
+
+def ohem_balanced_bce(params, targets, probs=None, logits=None, mask=None):
+    p = torch.sigmoid(logits) if probs is None else probs
+    losses = F.binary_cross_entropy(p, targets, reduction="none")
+    mask = torch.ones(()) if mask is None else mask if mask.dim() == p.dim() else mask.unsqueeze(1)
+    mask = mask.expand_as(p)
+    if params["reduction"] == "none":
+        return losses * mask
+    positive, negative = targets * mask, (1 - targets) * mask
+    count = int(positive.sum())
+    k = min(int(negative.sum()), math.floor(count * params.get("negative_ratio", 3.0))
+            if count else params.get("fallback_negatives", 0))
+    whole = (losses * positive).sum() + torch.topk((losses * negative).view(-1), k)[0].sum()
+    return whole if params["reduction"] == "sum" else whole / (count + k + params.get("eps", 1e-6))
+
+
+def sigmoid_focal(params, targets, logits):
+    p = torch.sigmoid(logits)
+    p_t = p * targets + (1 - p) * (1 - targets)
+    losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    losses = (1 - p_t) ** params.get("gamma", 2.0) * losses
+    alpha = params.get("alpha", 0.25)
+    if alpha is not None:
+        losses = losses * (alpha * targets + (1 - alpha) * (1 - targets))
+    return reduce_(losses, params)
+
+
+def dice(params, targets, probs=None, logits=None):
+    p = torch.sigmoid(logits) if probs is None else probs
+    if not params.get("include_background", True):
+        p, targets = p[:, 1:], targets[:, 1:]
+    shape = (1 if params.get("batch", False) else p.shape[0], -1)
+    p, y = p.reshape(shape), targets.reshape(shape)
+    inside = (p * y).sum(1)
+    power = 2 if params.get("squared_pred", True) else 1
+    areas = (p ** power).sum(1) + (y ** power).sum(1)
+    if params.get("jaccard", False):
+        areas = 2 * (areas - inside)
+    return reduce_(1 - (2 * inside + params.get("smooth_nr", 0.0)) /
+                   (areas + params.get("smooth_dr", 0.002)), params)
+
+
+def l1(params, input, targets):
+    return F.l1_loss(input, targets, reduction=reduction_of(params))
+
+
+def mse(params, input, targets):
+    return F.mse_loss(input, targets, reduction=reduction_of(params))
+
+
+def smooth_l1(params, input, targets):
+    return F.smooth_l1_loss(input, targets, beta=params.get("beta", 1.0),
+                            reduction=reduction_of(params))
+
+
+def huber(params, input, targets):
+    return F.huber_loss(input, targets, delta=params.get("delta", 1.0),
+                        reduction=reduction_of(params))
+
+
+def kl_div(params, targets, log_probs=None, logits=None):
+    if log_probs is None:
+        axis = params.get("class_axis", 0 if logits.dim() == 1 else 1)
+        log_probs = F.log_softmax(logits, axis)
+    return F.kl_div(log_probs, targets, log_target=params.get("log_target", False),
+                    reduction=reduction_of(params))
+
+
+def masked(function, params, inputs, mask, sample_weight):
+    """Masks and weights around the unreduced losses, as anyone would do it."""
+    losses = function({**params, "reduction": "none"}, **inputs)
+    keep = torch.ones_like(losses) if mask is None else mask.expand_as(losses)
+    losses = losses * keep * (1 if sample_weight is None else sample_weight.expand_as(losses))
+    if params["reduction"] == "none":
+        return losses
+    if params["reduction"] == "sum":
+        return losses.sum()
+    return losses.sum() / params.get("normalizer", keep.sum())
+
+
+def evaluate(name, params, arrays, wanted):
+    """The loss (an array for none) and the gradients asked for."""
+    inputs = {k: torch.from_numpy(v.copy()) for k, v in arrays.items()}
+    for role in wanted:
+        inputs[role].requires_grad_(True)
+    function = globals()[name]
+    mask, weight = (None if name == "ohem_balanced_bce" else inputs.pop("mask", None),
+                    inputs.pop("sample_weight", None))
+    leaves = [inputs[role] for role in wanted]
+    if mask is not None or weight is not None or "normalizer" in params:
+        loss = masked(function, params, inputs, mask, weight)
+    else:
+        loss = function(params, **inputs)
+    gradients = torch.autograd.grad(loss.sum(), leaves, allow_unused=True)
+    return loss.detach().numpy(), {
+        role: (torch.zeros_like(leaf) if g is None else g).numpy()
+        for role, leaf, g in zip(wanted, leaves, gradients)}
