@@ -38,8 +38,9 @@ class Rows:
         self.rng = np.random.default_rng(seed)
         self.cases = []
 
-    def add(self, name, params=None, x=None, targets=None, **more):
-        self.cases.append(Case(name, self.loss, params, **{self.role: x}, targets=targets, **more))
+    def add(self, name, params=None, x=None, targets=None, role=None, **more):
+        self.cases.append(Case(name, self.loss, params, **{role or self.role: x}, targets=targets,
+                               **more))
 
     def drawn(self, shape, scale=2.0, axis=1):
         x = scores(self.rng, shape, scale)
@@ -228,13 +229,54 @@ def softened(rows):
         note="a weight of 0 selects, it never multiplies an infinity")
 
 
+FORMS = {"logits": lambda x, axis: x, "probs": lambda x, axis: narrow(np.exp(log_softmax(x, axis))),
+         "log_probs": log_softmax}
+
+
+def forms(rows, soft=True):
+    """The prediction in its other forms, taken as given."""
+    rng = rows.rng
+    for role, prepare in FORMS.items():
+        if role == rows.role:
+            continue
+
+        def add(name, params=None, shape=(5, 4), axis=1, role=role, prepare=prepare, **more):
+            rows.add(f"given {role}: {name}", params, role=role,
+                     x=prepare(scores(rng, shape), axis), **more)
+
+        for reduction in ("none", "mean", "sum"):
+            add(f"class indices, {reduction}", {"reduction": reduction}, targets=labels(rng, 5, 4))
+        add("long rows", shape=(3, 100), targets=labels(rng, 3, 100))
+        add("pixels", {"ignore_index": 2}, shape=(2, 3, 4), targets=labels(rng, (2, 4), 3),
+            weight=weights(rng, 3))
+        add("class axis last, a mask", {"class_axis": -1}, shape=(2, 4, 3), axis=-1,
+            targets=labels(rng, (2, 4), 3), mask=np.array([[1.0], [0]]))
+        if soft:
+            add("soft targets", {"reduction": "none"}, targets=distribution(rng, (5, 4)))
+            add("soft targets, weighted", targets=distribution(rng, (5, 4)),
+                weight=weights(rng, 4))
+            add("long soft rows", shape=(2, 37), targets=distribution(rng, (2, 37)))
+
+
+def zero_probs(rows):
+    add = rows.add
+    p = np.array([[0.0, 0.25, 0.75], [0.5, 0.5, 0], [1, 0, 0]])
+    add("probability 0 elsewhere", role="probs", x=p, targets=np.array([1, 0, 0]), check=False,
+        note="classes that are not the target are not read; PyTorch gives 0 x inf = NaN")
+    add("probability 0 at the target", {"reduction": "none"}, role="probs", x=p,
+        targets=np.array([0, 0, 0]), check=False)
+    add("soft target 0 at probability 0", {"reduction": "none"}, role="probs", x=p, check=False,
+        targets=np.array([[0, 0.5, 0.5], [0.25, 0.75, 0], [1, 0, 0]]),
+        note="0 log 0 is 0; PyTorch gives NaN")
+
+
 def cross_entropy():
     rows = Rows("cross_entropy", "logits", lambda x, axis: x, 1)
     rng, add, drawn = rows.rng, rows.add, rows.drawn
     rows.sizes([(3, 1), (5, 2), (4, 3), (33, 3), (17, 10), (16, 10), (1, 15), (2, 16), (3, 17),
                 (2, 33), (2, 63), (2, 64), (2, 65), (18, 65), (2, 100), (2, 1000)])
     rows.shapes(), rows.reductions(), rows.weighting(), rows.ignoring(), rows.masking()
-    rows.empty(), softened(rows), extremes(rows)
+    rows.empty(), softened(rows), extremes(rows), forms(rows), zero_probs(rows)
     for e in (0.125, 0.1, 1.0):
         for reduction in ("none", "mean", "sum"):
             add(f"label_smoothing {e}, {reduction}", {"label_smoothing": e, "reduction": reduction},
@@ -265,7 +307,7 @@ def nll_loss():
     rows = Rows("nll_loss", "log_probs", log_softmax, 2)
     rows.sizes([(3, 1), (5, 2), (33, 3), (17, 10), (2, 16), (3, 17), (2, 65), (2, 100), (1, 1000)])
     rows.shapes(), rows.reductions(), rows.weighting(), rows.ignoring(), rows.masking()
-    rows.empty()
+    rows.empty(), forms(rows, soft=False)
     add = rows.add
     add("unnormalised: the loss may be negative", x=scores(rows.rng, (4, 3)),
         targets=labels(rows.rng, 4, 3))
@@ -284,7 +326,7 @@ def softmax_focal():
     rng, add, drawn = rows.rng, rows.add, rows.drawn
     rows.sizes([(3, 1), (5, 2), (33, 3), (17, 10), (2, 16), (3, 17), (2, 65), (2, 100), (1, 1000)])
     rows.shapes(), rows.reductions(), rows.weighting(), rows.ignoring(), rows.masking()
-    rows.empty(), softened(rows), extremes(rows)
+    rows.empty(), softened(rows), extremes(rows), forms(rows), zero_probs(rows)
     for gamma in (0.0, 0.25, 0.5, 1.0, 2.0, 5.0):
         add(f"gamma {gamma}", {"gamma": gamma, "reduction": "none"}, x=drawn((4, 5)),
             targets=labels(rng, 4, 5))

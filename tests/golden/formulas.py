@@ -154,6 +154,27 @@ class LogProbs:
 
     log_p_exact = log_p
 
+    def not_p(self, c):
+        return 1 - exp(self.row[c])
+
+
+class Probs(LogProbs):
+    """Probabilities as they are given, normalised or not."""
+
+    def log_p(self, c):
+        return log(self.row[c])
+
+    log_p_exact = log_p
+
+    def not_p(self, c):
+        return 1 - self.row[c]
+
+
+def scores_of(logits, probs, log_probs):
+    """The prediction in whichever form it is given, and how to look at its rows."""
+    given = ((logits, Softmax), (probs, Probs), (log_probs, LogProbs))
+    return next((array, view) for array, view in given if array is not None)
+
 
 def weight_of(weight, c):
     return lift(1) if weight is None else weight[c]
@@ -222,17 +243,17 @@ def negative_log(softmax, c):
 
 
 @formula
-def cross_entropy(params, targets, logits, weight=None):
-    return classify(logits, targets, weight, params, Softmax, negative_log)
+def cross_entropy(params, targets, logits=None, probs=None, log_probs=None, weight=None):
+    prediction, view = scores_of(logits, probs, log_probs)
+    return classify(prediction, targets, weight, params, view, negative_log)
+
+
+FORMULAS["nll_loss"] = cross_entropy
 
 
 @formula
-def nll_loss(params, targets, log_probs, weight=None):
-    return classify(log_probs, targets, weight, params, LogProbs, negative_log)
-
-
-@formula
-def softmax_focal(params, targets, logits, weight=None):
+def softmax_focal(params, targets, logits=None, probs=None, log_probs=None, weight=None):
+    prediction, view = scores_of(logits, probs, log_probs)
     gamma, alpha = params.get("gamma", 2.0), params.get("alpha")
 
     def term(softmax, c):
@@ -243,7 +264,7 @@ def softmax_focal(params, targets, logits, weight=None):
             value = value * (1 - mpf(alpha) if c == 0 else mpf(alpha))
         return value
 
-    return classify(logits, targets, weight, params, Softmax, term, weight_sum=False)
+    return classify(prediction, targets, weight, params, view, term, weight_sum=False)
 
 
 # ---- Elements ---------------------------------------------------------------

@@ -20,7 +20,22 @@ def to_axis_1(x, params):
 
 
 
-def cross_entropy(params, logits, targets, weight=None):
+def soft_nll(params, log_p, targets, weight):
+    axis = 0 if log_p.dim() == 1 else 1
+    smoothing, c = params.get("label_smoothing", 0.0), log_p.shape[axis]
+    q = targets * (1 - smoothing) + smoothing / c
+    if weight is not None:
+        q = q * weight.view([c if i == axis else 1 for i in range(q.dim())])
+    return reduce_(-(q * log_p).sum(axis), params)
+
+
+def cross_entropy(params, targets, logits=None, probs=None, log_probs=None, weight=None):
+    if logits is None:
+        log_p = to_axis_1(log_probs if probs is None else probs.log(), params)
+        if targets.is_floating_point():
+            return soft_nll(params, log_p, to_axis_1(targets, params), weight)
+        return F.nll_loss(log_p, targets, weight=weight, reduction=params["reduction"],
+                          ignore_index=params.get("ignore_index", -100))
     targets = to_axis_1(targets, params) if targets.is_floating_point() else targets
     ignore = {"ignore_index": params["ignore_index"]} if "ignore_index" in params else {}
     return F.cross_entropy(to_axis_1(logits, params), targets, weight=weight,
@@ -28,28 +43,26 @@ def cross_entropy(params, logits, targets, weight=None):
                            reduction=reduction_of(params), **ignore)
 
 
-def nll_loss(params, log_probs, targets, weight=None):
-    return F.nll_loss(to_axis_1(log_probs, params), targets, weight=weight,
-                      ignore_index=params.get("ignore_index", -100),
-                      reduction=reduction_of(params))
+nll_loss = cross_entropy
 
 
 def one_hot(targets, c):
     return torch.movedim(F.one_hot(targets, c), -1, 1 if targets.dim() else 0)
 
 
-def softmax_focal(params, logits, targets, weight=None):
-    logits = to_axis_1(logits, params)
-    axis = 0 if logits.dim() == 1 else 1
-    c = logits.shape[axis]
+def softmax_focal(params, targets, logits=None, probs=None, log_probs=None, weight=None):
+    given = to_axis_1(next(x for x in (logits, probs, log_probs) if x is not None), params)
+    axis = 0 if given.dim() == 1 else 1
+    c = given.shape[axis]
+    log_p = (F.log_softmax(given, axis) if logits is not None
+             else given.log() if probs is not None else given)
     keep = torch.ones(())
     if targets.is_floating_point():
         q = to_axis_1(targets, params)
     else:
         keep = (targets != params.get("ignore_index", -100)).double()
         q = one_hot(targets * keep.long(), c).double() * keep.unsqueeze(axis)
-    log_p = F.log_softmax(logits, axis)
-    shape = [1] * logits.dim()
+    shape = [1] * given.dim()
     shape[axis] = c
     factor = torch.ones(c, dtype=torch.float64) if weight is None else weight
     if params.get("alpha") is not None:
