@@ -51,6 +51,15 @@ def atanh_series(z):
     return mpf(2) / 3 + 2 * z / 5 + 2 * z**2 / 7 + 2 * z**3 / 9
 
 
+def log_pair_q(z):
+    """What atanh_q has behind its first term 2/3, divided by z."""
+    return (atanh_q(z) - mpf(2) / 3) / z
+
+
+def log_pair_series(z):
+    return mpf(2) / 5 + 2 * z / 7 + 2 * z**2 / 9 + 2 * z**3 / 11
+
+
 def atan_q(z):
     """(atan(t) - t) / t^3 as a function of z = t^2."""
     t = sqrt(z)
@@ -64,6 +73,7 @@ def atan_series(z):
 EXP = taylor_safe(exp_q, exp_series)
 LOG = taylor_safe(log_q, log_series)
 ATANH = taylor_safe(atanh_q, atanh_series)
+LOG_PAIR = taylor_safe(log_pair_q, log_pair_series)
 ATAN = taylor_safe(atan_q, atan_series)
 
 HALF_LN2 = LN2 / 2 * (1 + mpf(10) ** -5)
@@ -88,6 +98,10 @@ def w_atanh(z):
     return s**3 / log((1 + s) / (1 - s)) if s else s
 
 
+def w_log_pair(z):
+    return z * w_atanh(z)
+
+
 def w_atan(z):
     t = sqrt(z)
     return t**3 / atan(t) if t else t
@@ -102,8 +116,9 @@ FITS = {
     ("expm1", 32): (EXP, -mpf(1) / 2, mpf(1) / 2, 5, w_expm1),
     ("expm1", 64): (EXP, -mpf(1) / 2, mpf(1) / 2, 11, w_expm1),
     ("log", 32): (LOG, -THIRD, THIRD, 8, w_log),
-    ("atanh", 32): (ATANH, mpf(0), S_MAX**2, 2, w_atanh),
     ("atanh", 64): (ATANH, mpf(0), S_MAX**2, 6, w_atanh),
+    ("log_pair", 32): (LOG_PAIR, mpf(0), S_MAX**2, 2, w_log_pair),
+    ("log_pair", 64): (LOG_PAIR, mpf(0), S_MAX**2, 7, w_log_pair),
     ("atan", 32): (ATAN, mpf(0), TAN_PI_8**2, 4, w_atan),
     ("atan", 64): (ATAN, mpf(0), TAN_PI_8**2, 10, w_atan),
 }
