@@ -58,12 +58,14 @@ API_C    := $(wildcard api/*.c)
 API_CC   := $(wildcard api/*.cc)
 SERVER_C := $(wildcard server/*.c)
 
-# One program each; everything else in tests/ belongs to the check runner.
-# variant.c is compiled like a loss, once per ISA and dtype.
+# One program each; the rest of tests/ belongs to the check runner, and what is
+# neither a suite nor the runner's main() to all of them.  A *_variant.c is
+# compiled like a loss.
 VARIANT_C := $(wildcard tests/*_variant.c)
 PROGRAM_C := $(wildcard tests/bench*.c tests/ulp.c tests/describe.c)
 TEST_C    := $(filter-out $(VARIANT_C) $(PROGRAM_C), \
 	$(wildcard tests/*.c tests/lib/*.c tests/api/*.c tests/server/*.c))
+SUPPORT_C := $(foreach f,$(TEST_C),$(if $(filter test_%.c main.c,$(notdir $f)),,$f))
 SUITES    := $(sort $(patsubst test_%.c,%,$(filter test_%.c,$(notdir $(TEST_C)))))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -75,7 +77,8 @@ variants = $(foreach isa,$(ISAS),$(foreach real,$(REALS), \
 LIB_O     := $(call objects,$(LIB_C)) $(call variants,$(LOSS_C))
 API_O     := $(call objects,$(API_C) $(API_CC))
 SERVER_O  := $(call objects,$(SERVER_C))
-TEST_O    := $(call objects,$(TEST_C)) $(call variants,$(VARIANT_C))
+SUPPORT_O := $(call objects,$(SUPPORT_C)) $(call variants,$(VARIANT_C))
+TEST_O    := $(sort $(call objects,$(TEST_C)) $(SUPPORT_O))
 PROGRAMS  := $(patsubst %.c,$(B)/%,$(PROGRAM_C))
 REPLAYS   := $(FUZZ:%=$(B)/tests/fuzz/replay_%)
 
@@ -115,6 +118,7 @@ folder = $(firstword $(subst /, ,$(1)))
 LIBS_lib    := -lm
 LIBS_api    := $(call pkg,--libs jansson) -l:libstdc++.a $(LIBS_lib)
 LIBS_server := $(call pkg,--libs libmicrohttpd libuv) $(LIBS_api)
+LIBS_tests  := $(call pkg,--libs check) $(LIBS_server)
 LINK = $(CC) -pie -pthread -static-libgcc -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) \
 	$(CFLAGS) $(LDFLAGS)
 
@@ -226,16 +230,16 @@ TESTED_O := $(filter-out %/main.o,$(SERVER_O)) $(API_O) $(B)/libloss.a
 
 $(B)/tests/run: $(TEST_O) $(TESTED_O)
 	$(call say,LD)
-	$(Q)$(LINK) -o $@ $^ $(call pkg,--libs check) $(LIBS_server)
+	$(Q)$(LINK) -o $@ $^ $(LIBS_tests)
 
 # The runner's table: one row for each test_<name>.c.
 $(B)/tests/main.o: $(B)/tests/suites.inc
 $(B)/tests/suites.inc: FORCE
 	@$(call if_changed,$(SUITES:%=SUITE(%)))
 
-$(PROGRAMS): $(B)/%: $(B)/%.o $(TESTED_O) $(call variants,$(VARIANT_C))
+$(PROGRAMS): $(B)/%: $(B)/%.o $(SUPPORT_O) $(TESTED_O)
 	$(call say,LD)
-	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
+	$(Q)$(LINK) -o $@ $^ $(LIBS_tests)
 
 $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(TESTED_O)
 	$(call say,LD)
@@ -243,7 +247,7 @@ $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/r
 
 .PHONY: ulp bench
 ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every float32
-	$<
+	$< --full
 
 bench: $(filter $(B)/tests/bench%,$(PROGRAMS)) $(B)/lossd ## speed, beside the limits of the machine
 	@set -e; for program in $(filter $(B)/tests/bench%,$^); do LOSSD_BIN=$(B)/lossd $$program; done
