@@ -1,0 +1,221 @@
+/* Findings as JSON: every member of the catalogue's page, in its order. */
+#include <math.h>
+#include <string.h>
+
+#include "diagnostics.h"
+
+/* ---- Specs ---------------------------------------------------------------- */
+
+static const void *member_of(const struct loss_spec *spec, const struct loss_param_row *row,
+			     bool is_common)
+{
+	const char *base = is_common ? (const char *)&spec->common : (const char *)spec->params;
+
+	return base + row->offset;
+}
+
+static void write_param(struct api_text *text, const struct loss_param_row *row, const void *member)
+{
+	const struct loss_maybe *maybe = member;
+
+	api_text_key(text, row->name);
+	switch (row->kind) {
+	case LOSS_PARAM_REAL:
+		api_text_real(text, *(const double *)member);
+		return;
+	case LOSS_PARAM_INTEGER:
+		api_text_integer(text, *(const int64_t *)member);
+		return;
+	case LOSS_PARAM_FLAG:
+		api_text_bool(text, *(const loss_flag *)member != 0);
+		return;
+	case LOSS_PARAM_CHOICE:
+		api_text_string(text, row->choices[*(const loss_choice *)member]);
+		return;
+	case LOSS_PARAM_MAYBE:
+		if (maybe->set)
+			api_text_real(text, maybe->value);
+		else
+			api_text_null(text);
+		return;
+	}
+}
+
+static bool is_default(const struct loss_param_row *row, const void *member, const void *init)
+{
+	const struct loss_maybe *a = member, *b = init;
+
+	if (row->kind == LOSS_PARAM_MAYBE)
+		return a->set == b->set && (!a->set || a->value == b->value);
+	return !memcmp(member, init, 8);
+}
+
+void api_spec_write(struct api_text *text, const struct loss_spec *spec)
+{
+	const struct loss_param_row *row;
+	struct loss_spec init;
+	bool is_common;
+
+	loss_spec_init(&init, spec->loss);
+	api_text_open(text, '{');
+	api_text_member(text, "name", spec->loss->name);
+	for (size_t i = 0; (row = loss_param_at(spec->loss, i, &is_common)); i++) {
+		const void *member = member_of(spec, row, is_common);
+
+		if (!is_default(row, member, member_of(&init, row, is_common)))
+			write_param(text, row, member);
+	}
+	api_text_close(text, '}');
+}
+
+/* ---- Remedies ------------------------------------------------------------- */
+
+/* The value of a parameter, for another loss that has one of that name. */
+static struct loss_value value_of(const struct loss_param_row *row, const void *member)
+{
+	const struct loss_maybe *maybe = member;
+	struct loss_value value = {.kind = LOSS_VALUE_NULL};
+
+	switch (row->kind) {
+	case LOSS_PARAM_REAL:
+		value = (struct loss_value){.kind = LOSS_VALUE_REAL,
+					    .real = *(const double *)member};
+		break;
+	case LOSS_PARAM_INTEGER:
+		value.kind = LOSS_VALUE_INTEGER;
+		value.integer = *(const int64_t *)member;
+		value.real = (double)value.integer;
+		break;
+	case LOSS_PARAM_FLAG:
+		value.kind = LOSS_VALUE_BOOL;
+		value.integer = *(const loss_flag *)member != 0;
+		break;
+	case LOSS_PARAM_CHOICE:
+		value.kind = LOSS_VALUE_TEXT;
+		value.text = row->choices[*(const loss_choice *)member];
+		break;
+	case LOSS_PARAM_MAYBE:
+		if (maybe->set)
+			value = (struct loss_value){.kind = LOSS_VALUE_REAL, .real = maybe->value};
+		break;
+	}
+	return value;
+}
+
+/* The spec that a remedy proposes: parameters that the other loss has too are
+ * kept. False if it proposes none. */
+static bool changed_spec(const struct loss_spec *spec, const struct loss_remedy *remedy,
+			 struct loss_spec *changed)
+{
+	const struct loss *loss = remedy->loss ? loss_find(remedy->loss) : spec->loss;
+	const struct loss_param_row *row;
+	bool is_common;
+
+	if (!loss || (!remedy->loss && remedy->change_count == 0))
+		return false;
+	loss_spec_init(changed, loss);
+	changed->dtype = spec->dtype;
+	for (size_t i = 0; (row = loss_param_at(spec->loss, i, &is_common)); i++)
+		loss_param_set(changed, row->name, value_of(row, member_of(spec, row, is_common)),
+			       NULL);
+	for (int i = 0; i < remedy->change_count; i++)
+		loss_param_set(changed, remedy->changes[i].param, remedy->changes[i].value, NULL);
+	return true;
+}
+
+static void write_remedy(struct api_text *text, const struct loss_spec *spec,
+			 const struct loss_remedy *remedy)
+{
+	struct loss_spec changed;
+
+	api_text_open(text, '{');
+	api_text_member(text, "action", remedy->action);
+	api_text_member(text, "say", remedy->say);
+	if (changed_spec(spec, remedy, &changed)) {
+		api_text_key(text, "spec");
+		api_spec_write(text, &changed);
+	}
+	if (remedy->computed) {
+		api_text_member_real(text, "loss_after", remedy->loss_after);
+		api_text_member_real(text, "gradient_norm_after", remedy->gradient_norm_after);
+		api_text_member_bool(text, "changes_finite_rows", remedy->changes_finite_rows);
+	}
+	api_text_close(text, '}');
+}
+
+/* ---- Findings ------------------------------------------------------------- */
+
+static void write_places(struct api_text *text, const struct loss_finding *finding)
+{
+	api_text_member_open(text, "at", '[');
+	for (int64_t i = 0; i < finding->place_count && finding->place_rank > 0; i++) {
+		api_text_open(text, '[');
+		for (int axis = 0; axis < finding->place_rank; axis++)
+			api_text_integer(text, finding->places[i * finding->place_rank + axis]);
+		api_text_close(text, ']');
+	}
+	api_text_close(text, ']');
+	api_text_member_bool(text, "truncated", finding->truncated);
+}
+
+static void write_operands(struct api_text *text, const struct loss_finding *finding)
+{
+	api_text_member_open(text, "operands", '{');
+	for (int i = 0; i < finding->operand_count; i++)
+		api_text_member_real(text, finding->operands[i].name, finding->operands[i].value);
+	api_text_close(text, '}');
+}
+
+static void write_because(struct api_text *text, const struct loss_finding *finding)
+{
+	api_text_member_open(text, "because", '[');
+	for (int i = 0; i < finding->because_count; i++)
+		api_text_string(text, loss_finding_at(finding->because[i])->code);
+	api_text_close(text, ']');
+}
+
+static void write_effect(struct api_text *text, const struct loss_effect *effect)
+{
+	api_text_member_open(text, "effect", '{');
+	api_text_member_real(text, "loss", effect->loss);
+	api_text_member_integer(text, "nonfinite_losses", effect->nonfinite_losses);
+	api_text_member_integer(text, "nonfinite_gradients", effect->nonfinite_gradients);
+	api_text_member_integer(text, "finite_rows", effect->finite_rows);
+	api_text_member_real(text, "loss_over_finite_rows", effect->loss_over_finite_rows);
+	api_text_close(text, '}');
+}
+
+static void write_finding(struct api_text *text, const struct api_term *term, int index,
+			  const struct loss_finding *finding)
+{
+	const struct loss_finding_row *row = loss_finding_at(finding->code);
+
+	api_text_open(text, '{');
+	api_text_member(text, "code", row->code);
+	api_text_member(text, "severity", loss_severity_name(finding->severity));
+	api_text_member(text, "stage", row->stage);
+	if (index >= 0)
+		api_text_member_integer(text, "term", index);
+	if (finding->input == LOSS_ROLE_NONE)
+		api_text_member_json(text, "input", "null");
+	else
+		api_text_member(text, "input", loss_role_name(finding->input));
+	api_text_member_integer(text, "count", finding->count);
+	write_places(text, finding);
+	write_operands(text, finding);
+	api_text_member(text, "message", finding->message);
+	write_because(text, finding);
+	if (term->diagnosis.has_effect)
+		write_effect(text, &term->diagnosis.effect);
+	api_text_member_open(text, "remedies", '[');
+	for (int i = 0; i < finding->remedy_count; i++)
+		write_remedy(text, &term->spec, &finding->remedies[i]);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+}
+
+void api_findings_write(struct api_text *text, const struct api_term *term, int index)
+{
+	for (int i = 0; i < term->diagnosis.finding_count; i++)
+		write_finding(text, term, index, &term->diagnosis.findings[i]);
+}

@@ -1,0 +1,323 @@
+/* The reply to POST /v1/evaluate: members in a fixed order, the arrays written
+ * in chunks and put in where they belong. */
+#include <math.h>
+#include <string.h>
+
+#include "evaluation.h"
+#include "diagnostics.h"
+
+/* ---- Arrays, in chunks ----------------------------------------------------- */
+
+static void write_chunk(void *writer, size_t chunk)
+{
+	api_array_write_chunk(writer, chunk);
+}
+
+static bool begin_writer(struct api_evaluation *ev, struct api_writer *writer,
+			 const struct loss_tensor *tensor, enum api_nonfinite nonfinite)
+{
+	if (api_array_write_begin(writer, tensor, nonfinite, ev->arena))
+		return false;
+
+	size_t chunks = api_array_write_chunks(writer);
+	uint64_t bytes = (uint64_t)loss_tensor_elements(tensor) * API_NUMBER_BYTES_MAX / chunks;
+	for (size_t chunk = 0; chunk < chunks; chunk++)
+		api_jobs_add(&ev->jobs, write_chunk, writer, chunk, bytes);
+	return true;
+}
+
+static bool begin_item(struct api_evaluation *ev, struct api_item *item)
+{
+	enum api_nonfinite nonfinite = item->options.nonfinite;
+	bool is_fine = true;
+
+	if (item->losses.data)
+		is_fine = begin_writer(ev, &item->losses_writer, &item->losses, nonfinite);
+	for (size_t i = 0; i < item->gradient_count && is_fine; i++)
+		is_fine = begin_writer(ev, &item->gradients[i].writer, &item->gradients[i].tensor,
+				       nonfinite);
+	for (size_t i = 0; i < item->term_count && is_fine; i++) {
+		struct api_tensor *weights = item->terms[i].weights_used;
+
+		if (weights)
+			is_fine = begin_writer(ev, &item->terms[i].weights_writer, &weights->value,
+					       nonfinite);
+	}
+	return is_fine;
+}
+
+enum api_problem api_encode_begin(struct api_evaluation *ev, struct api_fault *fault)
+{
+	api_jobs_begin(&ev->jobs, ev->arena);
+	for (size_t i = 0; i < ev->item_count; i++)
+		if (!ev->items[i].fault && !begin_item(ev, &ev->items[i]))
+			ev->jobs.failed = true;
+	return ev->jobs.failed ? api_fail_memory(ev, fault) : API_PROBLEM_NONE;
+}
+
+/* ---- Results that are not finite, where that is an error -------------------- */
+
+static enum api_problem refuse(const struct api_item *item, const char *what, uint64_t count,
+			       struct api_fault *fault)
+{
+	for (size_t i = 0; i < item->term_count; i++) {
+		const struct loss_diagnosis *diagnosis = &item->terms[i].diagnosis;
+
+		if (diagnosis->finding_count > 0)
+			return api_fault_set(fault, API_NONFINITE_RESULT,
+					     "%llu of %s not finite. %s", (unsigned long long)count,
+					     what, diagnosis->findings[0].message);
+	}
+	return api_fault_set(fault, API_NONFINITE_RESULT, "%llu of %s not finite",
+			     (unsigned long long)count, what);
+}
+
+static enum api_problem check_writer(const struct api_item *item, const struct api_writer *writer,
+				     const char *what, struct api_fault *fault)
+{
+	const struct api_slice *slices;
+	uint64_t nonfinite;
+	size_t count;
+
+	if (!api_array_write_end(writer, &slices, &count, &nonfinite))
+		return API_PROBLEM_NONE;
+	return refuse(item, what, nonfinite, fault);
+}
+
+/* ---- Numbers of an item ----------------------------------------------------- */
+
+/* What the terms come to.  A weight of 0 selects: it multiplies no infinity. */
+struct total {
+	double loss, sum, denominator;
+	bool is_shared; /* all terms have one denominator */
+	enum loss_reduction reduction;
+	bool has_reduction; /* and one reduction */
+};
+
+static struct total total_of(const struct api_item *item)
+{
+	const struct api_term *first = &item->terms[0];
+	struct total total = {
+		.denominator = first->result.denominator,
+		.is_shared = true,
+		.reduction = (enum loss_reduction)first->spec.common.reduction,
+		.has_reduction = true,
+	};
+
+	if (!item->is_sum) {
+		total.loss = first->result.loss;
+		total.sum = first->result.sum;
+		return total;
+	}
+	for (size_t i = 0; i < item->term_count; i++) {
+		const struct api_term *term = &item->terms[i];
+
+		if (term->weight != 0) {
+			total.loss += term->weight * term->result.loss;
+			total.sum += term->weight * term->result.sum;
+		}
+		total.is_shared = total.is_shared && term->result.denominator == total.denominator;
+		total.has_reduction =
+			total.has_reduction && term->spec.common.reduction == total.reduction;
+	}
+	if (!total.is_shared) {
+		total.sum = total.loss;
+		total.denominator = 1;
+	}
+	return total;
+}
+
+static enum api_problem check_finite(const struct api_item *item, struct api_fault *fault)
+{
+	enum api_problem problem = API_PROBLEM_NONE;
+
+	if (item->options.nonfinite != API_NONFINITE_ERROR)
+		return API_PROBLEM_NONE;
+	if (item->losses.data)
+		problem = check_writer(item, &item->losses_writer, "the losses are", fault);
+	else if (!isfinite(total_of(item).loss))
+		problem = refuse(item, "1 loss is", 1, fault);
+	for (size_t i = 0; i < item->gradient_count && !problem; i++)
+		problem = check_writer(item, &item->gradients[i].writer,
+				       "the elements of a gradient are", fault);
+	return problem;
+}
+
+/* A loss in its dtype; one that only float64 can hold as that. */
+static void write_loss(struct api_text *text, enum loss_dtype dtype, double loss)
+{
+	char number[API_NUMBER_BYTES_MAX + 1];
+	float narrow = (float)loss;
+	bool is_float = dtype == LOSS_FLOAT32 && isfinite(loss) == isfinite(narrow);
+	size_t bytes = is_float ? api_number_write(number, LOSS_FLOAT32, &narrow, text->nonfinite)
+				: api_number_write(number, LOSS_FLOAT64, &loss, text->nonfinite);
+
+	number[bytes] = '\0';
+	api_text_json(text, number);
+}
+
+static void write_writer(struct api_text *text, const struct api_writer *writer)
+{
+	const struct api_slice *slices;
+	uint64_t nonfinite;
+	size_t count;
+
+	api_array_write_end(writer, &slices, &count, &nonfinite);
+	api_text_slices(text, slices, count);
+}
+
+/* ---- Members ---------------------------------------------------------------- */
+
+static void write_id(struct api_text *text, const json_t *id)
+{
+	if (!id)
+		return;
+	api_text_key(text, "id");
+	if (json_is_string(id))
+		api_text_string(text, json_string_value(id));
+	else if (json_is_integer(id))
+		api_text_integer(text, json_integer_value(id));
+	else
+		api_text_real(text, json_real_value(id));
+}
+
+static const char *reduction_name(enum loss_reduction reduction)
+{
+	static const char *const names[] = {
+		[LOSS_NONE] = "none",
+		[LOSS_MEAN] = "mean",
+		[LOSS_SUM] = "sum",
+		[LOSS_BATCHMEAN] = "batchmean",
+	};
+
+	return names[reduction];
+}
+
+static void write_value(struct api_text *text, const struct api_item *item)
+{
+	struct total total = total_of(item);
+
+	api_text_key(text, "loss");
+	if (item->losses.data)
+		write_writer(text, &item->losses_writer);
+	else
+		write_loss(text, item->options.dtype, total.loss);
+	if (total.has_reduction)
+		api_text_member(text, "reduction", reduction_name(total.reduction));
+	if (item->losses.data)
+		return;
+	api_text_member_real(text, "sum", total.sum);
+	api_text_member_real(text, "denominator", total.denominator);
+}
+
+static void write_term(struct api_text *text, const struct api_item *item,
+		       const struct api_term *term)
+{
+	api_text_open(text, '{');
+	api_text_member(text, "name", term->spec.loss->name);
+	api_text_member_real(text, "weight", term->weight);
+	api_text_key(text, "loss");
+	write_loss(text, item->options.dtype, term->result.loss);
+	api_text_member_real(text, "sum", term->result.sum);
+	api_text_member_real(text, "denominator", term->result.denominator);
+	if (term->weights_used) {
+		api_text_key(text, "class_weights");
+		write_writer(text, &term->weights_writer);
+	}
+	api_text_close(text, '}');
+}
+
+static void write_terms(struct api_text *text, const struct api_item *item)
+{
+	if (!item->is_sum) {
+		if (item->terms[0].weights_used) {
+			api_text_key(text, "weight");
+			write_writer(text, &item->terms[0].weights_writer);
+		}
+		return;
+	}
+	api_text_member_open(text, "terms", '[');
+	for (size_t i = 0; i < item->term_count; i++)
+		write_term(text, item, &item->terms[i]);
+	api_text_close(text, ']');
+}
+
+static void write_gradients(struct api_text *text, const struct api_item *item)
+{
+	if (!item->gradients)
+		return;
+	api_text_member_open(text, "gradients", '{');
+	for (size_t i = 0; i < item->gradient_count; i++) {
+		api_text_key(text, item->gradients[i].operand->member);
+		write_writer(text, &item->gradients[i].writer);
+	}
+	api_text_close(text, '}');
+}
+
+static void write_diagnostics(struct api_text *text, const struct api_item *item)
+{
+	enum loss_verdict verdict = LOSS_VERDICT_OK;
+
+	if (item->options.diagnostics == API_DIAGNOSTICS_OFF)
+		return;
+	for (size_t i = 0; i < item->term_count; i++)
+		if (item->terms[i].diagnosis.verdict > verdict)
+			verdict = item->terms[i].diagnosis.verdict;
+	api_text_member_open(text, "diagnostics", '{');
+	api_text_member(text, "verdict", loss_verdict_name(verdict));
+	api_text_member_open(text, "findings", '[');
+	for (size_t i = 0; i < item->term_count; i++)
+		api_findings_write(text, &item->terms[i], item->is_sum ? (int)i : -1);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+}
+
+static void write_result(struct api_text *text, const struct api_item *item)
+{
+	text->nonfinite = item->options.nonfinite;
+	api_text_open(text, '{');
+	write_id(text, item->options.id);
+	write_value(text, item);
+	write_terms(text, item);
+	write_gradients(text, item);
+	write_diagnostics(text, item);
+	api_text_close(text, '}');
+}
+
+/* ---- The reply -------------------------------------------------------------- */
+
+/* The problem of an item is the document that the item alone would have got. */
+static void write_batch(struct api_text *text, const struct api_evaluation *ev)
+{
+	api_text_open(text, '{');
+	write_id(text, ev->options.id);
+	api_text_member_open(text, "results", '[');
+	for (size_t i = 0; i < ev->item_count; i++) {
+		if (ev->items[i].fault)
+			api_problem_write(text, ev->items[i].fault);
+		else
+			write_result(text, &ev->items[i]);
+	}
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+}
+
+size_t api_encode_reply(struct api_evaluation *ev)
+{
+	struct api_call *call = ev->call;
+	struct api_text text;
+
+	for (size_t i = 0; i < ev->item_count; i++) {
+		struct api_item *item = &ev->items[i];
+
+		if (!item->fault && check_finite(item, &call->fault) &&
+		    api_item_fail(ev, item, &call->fault))
+			return api_call_fail(call);
+	}
+	api_text_init(&text, ev->arena);
+	if (ev->is_batch)
+		write_batch(&text, ev);
+	else
+		write_result(&text, &ev->items[0]);
+	return api_call_reply_text(call, &text);
+}

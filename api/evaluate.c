@@ -1,0 +1,389 @@
+/*
+ * POST /v1/evaluate, step by step:
+ *
+ *     read       the envelope                         blocks: chunks of numbers
+ *     plan       losses and inputs fit, memory        blocks: small items, whole
+ *     phases     of the large items, one by one       blocks: of the library
+ *     diagnose   what is not healthy                  blocks: one evaluation each
+ *     encode     the arrays of the reply              blocks: chunks of numbers
+ *     reply
+ *
+ * A fault of one item of a batch takes that item out of the later steps; any
+ * other fault, and being cancelled, ends the call.
+ */
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "evaluation.h"
+
+/* Elements of an item that one block may evaluate whole: some tens of
+ * microseconds, less than it costs to bring threads together for each phase. */
+enum { SMALL_ITEM_ELEMENTS = 64 << 10 };
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static struct api_evaluation *evaluation_of(struct api_call *call)
+{
+	return call->state;
+}
+
+/* ---- Outcomes ------------------------------------------------------------- */
+
+static uint64_t findings_of(const struct loss_diagnosis *diagnosis)
+{
+	uint64_t set = 0;
+
+	for (int i = 0; i < diagnosis->finding_count; i++)
+		set |= UINT64_C(1) << diagnosis->findings[i].code;
+	return set;
+}
+
+static struct api_outcome term_outcome(const struct api_item *item, const struct api_term *term,
+				       bool is_refused)
+{
+	struct api_outcome outcome = {
+		.loss = term->spec.loss ? term->spec.loss->name : NULL,
+		.failed = item->fault || !term->is_evaluated || is_refused,
+	};
+
+	if (!outcome.failed) {
+		outcome.nonfinite = term->diagnosis.verdict == LOSS_VERDICT_NONFINITE ||
+				    (term->result.flags & LOSS_FLAG_NONFINITE);
+		outcome.rows = term->plan.rows;
+		outcome.elements = term->plan.elements;
+		outcome.seconds = term->seconds;
+		outcome.findings = findings_of(&term->diagnosis);
+	}
+	return outcome;
+}
+
+/* One for each term, and one for an item without any.  Counters are not worth a
+ * failure: without memory there are none. */
+static void make_outcomes(struct api_evaluation *ev)
+{
+	struct api_call *call = ev->call;
+	bool is_refused = call->reply.problem != API_PROBLEM_NONE;
+	size_t count = 0;
+
+	for (size_t i = 0; i < ev->item_count; i++)
+		count += ev->items[i].term_count + !ev->items[i].term_count;
+	call->outcomes = api_arena_array(ev->arena, count, sizeof *call->outcomes);
+	if (!call->outcomes)
+		return;
+	for (size_t i = 0; i < ev->item_count; i++) {
+		const struct api_item *item = &ev->items[i];
+
+		for (size_t k = 0; k < item->term_count; k++)
+			call->outcomes[call->outcome_count++] =
+				term_outcome(item, &item->terms[k], is_refused);
+		/* Its loss may be known although its parameters were wrong. */
+		if (item->term_count == 0)
+			call->outcomes[call->outcome_count++] = (struct api_outcome){
+				.loss = item->terms && item->terms[0].spec.loss
+						? item->terms[0].spec.loss->name
+						: NULL,
+				.failed = true,
+			};
+	}
+}
+
+static size_t fail(struct api_evaluation *ev)
+{
+	api_call_fail(ev->call);
+	make_outcomes(ev);
+	return 0;
+}
+
+/* ---- Blocks --------------------------------------------------------------- */
+
+static void run_jobs(struct api_call *call, size_t block)
+{
+	api_jobs_run(&evaluation_of(call)->jobs, block);
+}
+
+static size_t go_jobs(struct api_evaluation *ev, enum api_stage stage, api_step *step)
+{
+	return api_call_go(ev->call, stage, ev->jobs.blocks, run_jobs, step);
+}
+
+/* ---- Reply ---------------------------------------------------------------- */
+
+static size_t reply_step(struct api_call *call)
+{
+	struct api_evaluation *ev = evaluation_of(call);
+	size_t end = api_encode_reply(ev);
+
+	/* The reply may have found an item that it must not hold (nonfinite). */
+	make_outcomes(ev);
+	return end;
+}
+
+static size_t encode_step(struct api_call *call)
+{
+	struct api_evaluation *ev = evaluation_of(call);
+
+	api_tensors_drop(ev);
+	if (api_encode_begin(ev, &call->fault))
+		return fail(ev);
+	return go_jobs(ev, API_ENCODE, reply_step);
+}
+
+/* ---- Diagnosis ------------------------------------------------------------ */
+
+static void diagnose_one(void *object, size_t part)
+{
+	struct api_term *term = object;
+
+	(void)part;
+	loss_diagnose(&term->plan, &term->result, &term->look, term->diagnosis_memory,
+		      &term->diagnosis);
+}
+
+static bool is_sick(struct api_item *item, struct api_term *term)
+{
+	term->look.full = item->options.diagnostics == API_DIAGNOSTICS_FULL;
+	term->look.locations_max = item->options.locations;
+	return term->look.full || !loss_is_healthy(&term->plan, &term->result, &term->look);
+}
+
+static bool prepare_diagnosis(struct api_evaluation *ev, struct api_term *term)
+{
+	term->diagnosis_memory =
+		api_arena_alloc_aligned64(ev->arena, loss_diagnose_bytes(&term->plan, &term->look));
+	if (term->diagnosis_memory)
+		api_jobs_add(&ev->jobs, diagnose_one, term, 0,
+			     (uint64_t)term->plan.elements * sizeof(double));
+	return term->diagnosis_memory;
+}
+
+static size_t diagnose_step(struct api_call *call)
+{
+	struct api_evaluation *ev = evaluation_of(call);
+
+	api_jobs_begin(&ev->jobs, ev->arena);
+	for (size_t i = 0; i < ev->item_count; i++) {
+		struct api_item *item = &ev->items[i];
+
+		if (item->fault || item->options.diagnostics == API_DIAGNOSTICS_OFF)
+			continue;
+		for (size_t k = 0; k < item->term_count; k++)
+			if (is_sick(item, &item->terms[k]) &&
+			    !prepare_diagnosis(ev, &item->terms[k]))
+				ev->jobs.failed = true;
+	}
+	if (ev->jobs.failed) {
+		api_fail_memory(ev, &call->fault);
+		return fail(ev);
+	}
+	return go_jobs(ev, API_EVALUATE, encode_step);
+}
+
+/* ---- Evaluation ----------------------------------------------------------- */
+
+static void begin_term(struct api_term *term)
+{
+	term->started_s = now_s();
+	loss_plan_begin(&term->plan, &term->outputs);
+}
+
+static bool finish_term(struct api_term *term)
+{
+	term->code = loss_plan_finish(&term->plan, &term->result, &term->err);
+	term->seconds = now_s() - term->started_s;
+	term->is_evaluated = term->code == LOSS_OK;
+	return term->is_evaluated;
+}
+
+/* A small item from begin to end on one thread. */
+static void evaluate_item(void *object, size_t part)
+{
+	struct api_item *item = object;
+	bool is_well = true;
+
+	(void)part;
+	for (size_t i = 0; i < item->term_count && is_well; i++) {
+		struct api_term *term = &item->terms[i];
+
+		begin_term(term);
+		for (int64_t blocks; (blocks = loss_plan_next(&term->plan)) > 0;)
+			for (int64_t block = 0; block < blocks; block++)
+				loss_plan_run(&term->plan, block);
+		is_well = finish_term(term);
+	}
+}
+
+static bool is_small(const struct api_item *item)
+{
+	return item->elements <= SMALL_ITEM_ELEMENTS;
+}
+
+static void run_block(struct api_call *call, size_t block)
+{
+	const struct api_evaluation *ev = evaluation_of(call);
+
+	loss_plan_run(&ev->items[ev->item].terms[ev->term].plan, (int64_t)block);
+}
+
+/* The terms of a large item add to the same gradients: one after another. */
+static size_t next_phase(struct api_evaluation *ev, struct api_item *item, api_step *step)
+{
+	for (; ev->term < item->term_count; ev->term++) {
+		struct api_term *term = &item->terms[ev->term];
+
+		if (!ev->is_running)
+			begin_term(term);
+		ev->is_running = true;
+
+		int64_t blocks = loss_plan_next(&term->plan);
+		if (blocks > 0)
+			return api_call_go(ev->call, API_EVALUATE, (size_t)blocks, run_block, step);
+		ev->is_running = false;
+		if (!finish_term(term))
+			break;
+	}
+	return 0;
+}
+
+/* What only the data could show. */
+static enum api_problem collect_errors(struct api_evaluation *ev, struct api_fault *fault)
+{
+	for (size_t i = 0; i < ev->item_count; i++) {
+		struct api_item *item = &ev->items[i];
+
+		if (item->fault)
+			continue;
+		for (size_t k = 0; k < item->term_count; k++) {
+			const struct api_term *term = &item->terms[k];
+
+			if (!term->code)
+				continue;
+			api_loss_fail(term, item, &term->err, fault);
+			if (api_item_fail(ev, item, fault))
+				return fault->problem;
+			break;
+		}
+	}
+	return API_PROBLEM_NONE;
+}
+
+static size_t phase_step(struct api_call *call)
+{
+	struct api_evaluation *ev = evaluation_of(call);
+
+	for (; ev->item < ev->item_count; ev->item++, ev->term = 0) {
+		struct api_item *item = &ev->items[ev->item];
+
+		if (item->fault || is_small(item))
+			continue;
+
+		size_t blocks = next_phase(ev, item, phase_step);
+		if (blocks > 0)
+			return blocks;
+	}
+	if (collect_errors(ev, &call->fault))
+		return fail(ev);
+	return diagnose_step(call);
+}
+
+static size_t plan_step(struct api_call *call)
+{
+	struct api_evaluation *ev = evaluation_of(call);
+
+	if (api_tensors_end(ev, &call->fault) || api_items_plan(ev, &call->fault))
+		return fail(ev);
+	api_jobs_begin(&ev->jobs, ev->arena);
+	for (size_t i = 0; i < ev->item_count; i++) {
+		struct api_item *item = &ev->items[i];
+
+		if (!item->fault && is_small(item))
+			api_jobs_add(&ev->jobs, evaluate_item, item, 0,
+				     (uint64_t)item->elements * sizeof(double));
+	}
+	if (ev->jobs.failed) {
+		api_fail_memory(ev, &call->fault);
+		return fail(ev);
+	}
+	return go_jobs(ev, API_EVALUATE, phase_step);
+}
+
+/* ---- The beginning -------------------------------------------------------- */
+
+/* `curl -d` names a form unless told otherwise; what it sends is taken for
+ * what it is. */
+static const char *const media_types[] = {API_JSON, "application/x-www-form-urlencoded"};
+
+static bool has_foreign_charset(const char *parameters)
+{
+	static const char key[] = "charset=";
+
+	for (const char *at = parameters; *at; at++) {
+		if (strncasecmp(at, key, sizeof key - 1))
+			continue;
+		at += sizeof key - 1;
+		at += *at == '"';
+		return strncasecmp(at, "utf-8", 5) && strncasecmp(at, "us-ascii", 8);
+	}
+	return false;
+}
+
+static bool is_json(const char *type)
+{
+	size_t bytes = strcspn(type, "; \t");
+
+	for (size_t i = 0; i < sizeof media_types / sizeof media_types[0]; i++)
+		if (strlen(media_types[i]) == bytes && !strncasecmp(media_types[i], type, bytes))
+			return !has_foreign_charset(type + bytes);
+	return false;
+}
+
+static void release(struct api_call *call)
+{
+	api_document_release(&evaluation_of(call)->doc);
+}
+
+static struct api_evaluation *new_evaluation(struct api_call *call)
+{
+	struct api_evaluation *ev = api_arena_alloc(&call->arena, sizeof *ev);
+
+	if (!ev)
+		return NULL;
+	*ev = (struct api_evaluation){
+		.call = call,
+		.arena = &call->arena,
+		.limits = &call->api->limits,
+	};
+	call->state = ev;
+	call->release = release;
+	return ev;
+}
+
+static size_t read_step(struct api_call *call)
+{
+	const char *type = api_call_request_header(call, "Content-Type");
+
+	if (type && !is_json(type)) {
+		api_fault_set(&call->fault, API_MEDIA_TYPE,
+			      "\"%.80s\", expected " API_JSON " in UTF-8", type);
+		return api_call_fail(call);
+	}
+
+	struct api_evaluation *ev = new_evaluation(call);
+	if (!ev)
+		return api_call_fail_memory(call);
+	if (api_decode(ev, &call->fault) || api_tensors_begin(ev, &call->fault))
+		return fail(ev);
+	return go_jobs(ev, API_DECODE, plan_step);
+}
+
+void api_handle_evaluate(struct api_call *call)
+{
+	call->step = read_step;
+}

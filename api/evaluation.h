@@ -1,0 +1,268 @@
+/*
+ * A POST /v1/evaluate as it is understood, from the document to the reply:
+ *
+ *     request    what was posted: one item, or a batch of them
+ *     item       one evaluation with its options; has a result or a fault
+ *     term       one loss of it: a plain evaluation has one, a weighted sum many
+ *     operand    an input of a term, under the name it has in the request
+ *     tensor     an array of the document in one dtype, shared by all operands
+ *                that read it so
+ *     gradient   of one member of the request; the terms that read it add up
+ *
+ * decode.c (with members.c, spec.c, operands.c, tensors.c) makes it, evaluate.c
+ * runs it, encode.c writes it.
+ */
+#ifndef API_EVALUATION_H
+#define API_EVALUATION_H
+
+#include <jansson.h>
+
+#include "../lib/loss.h"
+#include "arena.h"
+#include "call.h"
+#include "document.h"
+#include "fault.h"
+#include "jobs.h"
+#include "numbers.h"
+#include "source.h"
+
+struct api_tensor {
+	const struct api_source *source;
+	const struct api_array *array; /* NULL: a single number, read when it was met */
+	struct loss_tensor value;      /* before it is read: dtype, rank and shape only */
+	bool reshaped;                 /* the shape is the request's, not the array's */
+	struct api_reader reader;
+	struct api_read_stats stats;
+	struct api_fault *fault;       /* why it could not be read */
+	struct api_tensor *same_array; /* the same array in another dtype */
+	struct api_tensor *next;       /* of all in the request */
+};
+
+/* {"from": "inverse_log_frequency", ...} where class weights may stand. */
+struct api_class_weights {
+	const struct api_source *source;
+	struct loss_weight_params params;
+	struct api_tensor *counts; /* NULL: counted from the targets */
+};
+
+struct api_operand {
+	enum loss_role role;
+	const struct loss_input_row *row;
+	const json_t *node; /* tells whether two operands are one member */
+	const char *member; /* its name in the request */
+	bool renamed;       /* which a term's "inputs" chose */
+	const struct api_source *source;
+	struct api_tensor *tensor;
+	const struct api_class_weights *weights; /* to be made from counts; then no tensor yet */
+	int gradient;                            /* of the item's gradients, or -1 */
+};
+
+struct api_term {
+	const struct api_source *source; /* of the loss: "/loss", "/loss/terms/0/loss" */
+	const json_t *own;               /* the loss object; NULL: only a name */
+	const json_t *renames;           /* the "inputs" of the term, or NULL */
+	double weight;
+	struct loss_spec spec;
+	struct api_operand operands[LOSS_INPUTS_MAX];
+	int operand_count;
+	struct api_tensor *weights_used; /* class weights that were made from counts */
+	struct api_writer weights_writer;
+
+	struct loss_plan plan;
+	bool is_evaluated;
+	struct loss_outputs outputs;
+	enum loss_code code; /* of finish, where blocks run a whole item */
+	struct loss_error err;
+	struct loss_result result;
+	struct loss_diagnose_options look;
+	struct loss_diagnosis diagnosis; /* of a batch that had none: verdict ok */
+	void *diagnosis_memory;          /* where one is to be made, or NULL */
+	double started_s, seconds;
+};
+
+struct api_gradient {
+	const struct api_operand *operand; /* the first that reads the member */
+	struct loss_tensor tensor;
+	void *data;
+	bool is_written; /* by some term: the next one adds to it */
+	struct api_writer writer;
+};
+
+enum api_diagnostics { API_DIAGNOSTICS_OFF, API_DIAGNOSTICS_AUTO, API_DIAGNOSTICS_FULL };
+
+/* The members of a request that are no inputs; those of a batch are the
+ * defaults of its items. */
+struct api_options {
+	const json_t *id;
+	const json_t *gradient; /* NULL: true */
+	const struct api_source *gradient_source;
+	enum loss_dtype dtype;
+	enum api_diagnostics diagnostics;
+	int64_t locations;
+	enum api_nonfinite nonfinite;
+};
+
+struct api_item {
+	const struct api_source *source;
+	const json_t *members;
+	struct api_options options;
+	bool is_sum; /* of terms */
+	struct api_term *terms;
+	size_t term_count;
+	struct api_gradient *gradients;
+	size_t gradient_count;
+	struct loss_tensor losses; /* unreduced */
+	struct api_writer losses_writer;
+	int64_t elements;        /* of all its terms */
+	struct api_fault *fault; /* why it has no result */
+};
+
+struct api_evaluation {
+	struct api_call *call;
+	struct api_arena *arena;
+	const struct api_limits *limits;
+	struct api_document doc;
+	struct api_source root;
+
+	bool is_batch;
+	const json_t *defaults; /* members beside a batch */
+	struct api_options options;
+	struct api_item *items;
+	size_t item_count;
+
+	struct api_tensor **by_array; /* the first tensor of each array of the document */
+	struct api_tensor *tensors, **tensors_end;
+
+	struct api_jobs jobs; /* of the present stage */
+	size_t item, term;    /* the large one in progress */
+	bool is_running;      /* it has begun */
+};
+
+/* ---- decode.c ------------------------------------------------------------- */
+
+/* The body read and understood, but for the numbers.  A fault of one item of a
+ * batch goes to the item; others are returned. */
+enum api_problem api_decode(struct api_evaluation *ev, struct api_fault *fault);
+
+/* Whether a problem ends the whole request also where it was found in one item:
+ * the document cannot be read, or memory is short. */
+bool api_problem_is_fatal(enum api_problem problem);
+
+/* A fault for an item: kept there in a batch, returned otherwise. */
+enum api_problem api_item_fail(struct api_evaluation *ev, struct api_item *item,
+			       struct api_fault *fault);
+
+/* Problem and sentence for a want of memory. */
+enum api_problem api_fail_memory(struct api_evaluation *ev, struct api_fault *fault);
+
+/* What the library refused, in the words of the request. */
+enum api_problem api_loss_fail(const struct api_term *term, const struct api_item *item,
+			       const struct loss_error *err, struct api_fault *fault);
+
+const struct api_source *api_source_member(struct api_arena *arena, const struct api_source *parent,
+					   const char *name);
+const struct api_source *api_source_item(struct api_arena *arena, const struct api_source *parent,
+					 uint64_t index);
+
+/* ---- members.c: options and what a member may be called -------------------- */
+
+/* A value among names; -1 and a fault at `source` where it is none of them. */
+int api_choice_read(const json_t *node, const char *const *names, size_t count,
+		    const struct api_source *source, struct api_fault *fault);
+
+/* The options among the members of an object. */
+enum api_problem api_options_read(struct api_evaluation *ev, const json_t *members,
+				  const struct api_source *source, struct api_options *options,
+				  struct api_fault *fault);
+
+/* Refuses a member that stands for nothing; `item` NULL: beside a batch. */
+enum api_problem api_members_check(struct api_evaluation *ev, const struct api_item *item,
+				   const json_t *members, const struct api_source *source,
+				   struct api_fault *fault);
+
+/* Row `index` of the members that are no inputs, for documentation. */
+struct api_member_row {
+	const char *name;
+	enum api_problem (*read)(struct api_evaluation *ev, const json_t *node,
+				 const struct api_source *source, struct api_options *options,
+				 struct api_fault *fault); /* NULL: read elsewhere */
+	bool in_item;                                      /* may stand in an item of a batch */
+	const char *schema;                                /* JSON Schema */
+	const char *doc;
+};
+
+const struct api_member_row *api_member_at(size_t index);
+
+/* ---- spec.c: the loss of an item ------------------------------------------- */
+
+enum api_problem api_spec_read(struct api_evaluation *ev, struct api_item *item,
+			       struct api_fault *fault);
+
+/* Input rows that may stand in the loss object as well. */
+bool api_row_is_in_spec(const struct loss_input_row *row);
+
+/* A JSON scalar as a value for loss_param_set(); false if it is none. */
+bool api_value_read(const struct api_document *doc, const json_t *node, struct loss_value *value);
+
+/* ---- operands.c: which members a term reads -------------------------------- */
+
+const char *api_role_alias(enum loss_role role); /* "" if there is none */
+
+enum api_problem api_operands_read(struct api_evaluation *ev, struct api_item *item,
+				   struct api_term *term, struct api_fault *fault);
+
+/* Marks the operands whose gradient is wanted and makes the item's gradients. */
+enum api_problem api_gradients_read(struct api_evaluation *ev, struct api_item *item,
+				    struct api_fault *fault);
+
+/* ---- class_weights.c ------------------------------------------------------- */
+
+enum api_problem api_class_weights_read(struct api_evaluation *ev, const json_t *node,
+					const struct api_source *source,
+					const struct api_class_weights **weights,
+					struct api_fault *fault);
+
+/* Counts, and the tensor of the weights; after the numbers have been read. */
+enum api_problem api_class_weights_make(struct api_evaluation *ev, struct api_term *term,
+					struct api_operand *operand, struct api_fault *fault);
+
+/* ---- tensors.c ------------------------------------------------------------- */
+
+/* Rank and shape of what a member holds, before it is read. */
+enum api_problem api_tensor_shape(struct api_evaluation *ev, const json_t *node,
+				  const struct api_source *source, int *rank,
+				  int64_t shape[LOSS_RANK_MAX], struct api_fault *fault);
+
+/* The tensor of a member in a dtype; its numbers come with the blocks. */
+enum api_problem api_tensor_find(struct api_evaluation *ev, const json_t *node,
+				 const struct api_source *source, enum loss_dtype dtype,
+				 struct api_tensor **tensor, struct api_fault *fault);
+
+/* Tensors for the arrays that nothing reads, so that every number in a request
+ * is looked at. */
+enum api_problem api_tensors_complete(struct api_evaluation *ev, struct api_fault *fault);
+
+/* Room and a reader for each tensor, their chunks as jobs. */
+enum api_problem api_tensors_begin(struct api_evaluation *ev, struct api_fault *fault);
+
+/* Values and faults, when every chunk was read.  What makes the whole document
+ * unreadable is returned. */
+enum api_problem api_tensors_end(struct api_evaluation *ev, struct api_fault *fault);
+
+/* Gives back what the inputs took. */
+void api_tensors_drop(struct api_evaluation *ev);
+
+/* ---- plan.c ---------------------------------------------------------------- */
+
+/* Layout and memory of each item whose inputs could be read. */
+enum api_problem api_items_plan(struct api_evaluation *ev, struct api_fault *fault);
+
+/* ---- encode.c -------------------------------------------------------------- */
+
+/* Writers for the arrays of the reply, their chunks as jobs. */
+enum api_problem api_encode_begin(struct api_evaluation *ev, struct api_fault *fault);
+
+/* The reply, when every chunk was written. */
+size_t api_encode_reply(struct api_evaluation *ev);
+
+#endif

@@ -1,0 +1,141 @@
+/* Every endpoint is one row; server, statistics and documentation read this table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "call.h"
+
+static const struct api_route routes[] = {
+	{
+		.method = "POST",
+		.path = "/v1/evaluate",
+		.flags = API_ROUTE_BODY,
+		.summary =
+			"Evaluate a loss: its value, its gradients, and why they are not finite.",
+		.handle = api_handle_evaluate,
+		.request_schema = "EvaluateRequest",
+		.reply_schema = "EvaluateReply",
+	},
+	{
+		.method = "GET",
+		.path = "/v1/losses",
+		.flags = API_ROUTE_IMMEDIATE,
+		.summary = "The catalogue of losses.",
+		.handle = api_handle_losses,
+		.reply_schema = "Catalogue",
+	},
+	{
+		.method = "GET",
+		.path = "/v1/losses/{name}",
+		.flags = API_ROUTE_IMMEDIATE,
+		.summary = "One loss, under any form of its name.",
+		.handle = api_handle_loss,
+		.reply_schema = "Loss",
+	},
+	{
+		.method = "GET",
+		.path = "/v1/findings",
+		.flags = API_ROUTE_IMMEDIATE,
+		.summary = "Every finding a diagnosis can have, with its cause and cure.",
+		.handle = api_handle_findings,
+		.reply_schema = "Findings",
+	},
+	{
+		.method = "GET",
+		.path = "/stats",
+		.flags = API_ROUTE_IMMEDIATE,
+		.summary = "Counters, queue, pool, latencies and findings.",
+		.handle = api_handle_stats,
+		.reply_schema = "Stats",
+	},
+	{
+		.method = "GET",
+		.path = "/metrics",
+		.flags = API_ROUTE_IMMEDIATE,
+		.summary = "The same for Prometheus, as text 0.0.4 or, by Accept, OpenMetrics.",
+		.handle = api_handle_metrics,
+	},
+	{
+		.method = "GET",
+		.path = "/healthz",
+		.flags = API_ROUTE_IMMEDIATE,
+		.summary = "Live: 200 while the daemon answers at all.",
+		.handle = api_handle_healthz,
+		.reply_schema = "Health",
+	},
+	{
+		.method = "GET",
+		.path = "/readyz",
+		.flags = API_ROUTE_IMMEDIATE,
+		.summary = "Ready: 503 while draining or above the high-water mark of the queue.",
+		.handle = api_handle_readyz,
+		.reply_schema = "Health",
+	},
+	{
+		.method = "GET",
+		.path = "/openapi.json",
+		.flags = API_ROUTE_IMMEDIATE,
+		.summary = "This contract.",
+		.handle = api_handle_openapi,
+		.reply_schema = "OpenAPI",
+	},
+};
+
+enum { ROUTES = sizeof routes / sizeof routes[0] };
+
+const struct api_route *api_route_at(size_t index)
+{
+	return index < ROUTES ? &routes[index] : NULL;
+}
+
+/* Whether `path` is an instance of `pattern`, in which one segment may be
+ * {name}: that stands for anything but nothing and '/'. */
+static bool path_matches(const char *pattern, const char *path, struct api_match *match)
+{
+	size_t fixed = strcspn(pattern, "{");
+
+	if (strncmp(pattern, path, fixed))
+		return false;
+	if (!pattern[fixed])
+		return path[fixed] == '\0';
+
+	const char *arg = path + fixed;
+	size_t length = strcspn(arg, "/");
+	const char *rest = strchr(pattern + fixed, '}') + 1;
+
+	if (length == 0 || strcmp(rest, arg + length))
+		return false;
+	match->arg = arg;
+	match->arg_length = length;
+	return true;
+}
+
+static bool method_matches(const struct api_route *route, const char *method)
+{
+	return !strcmp(route->method, method) ||
+	       (!strcmp(method, "HEAD") && !strcmp(route->method, "GET"));
+}
+
+static void allow(struct api_match *match, const char *method)
+{
+	size_t used = strlen(match->allow);
+
+	snprintf(match->allow + used, sizeof match->allow - used, "%s%s", used ? ", " : "",
+		 strcmp(method, "GET") ? method : "GET, HEAD");
+}
+
+void api_route_match(const char *method, const char *path, struct api_match *match)
+{
+	*match = (struct api_match){.problem = API_NOT_FOUND_ROUTE};
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (!path_matches(routes[i].path, path, match))
+			continue;
+		if (method_matches(&routes[i], method)) {
+			match->route = &routes[i];
+			match->problem = API_PROBLEM_NONE;
+			match->allow[0] = '\0';
+			return;
+		}
+		match->problem = API_METHOD_NOT_ALLOWED;
+		allow(match, routes[i].method);
+	}
+}

@@ -1,0 +1,316 @@
+/* Tensors of a request: every array of the document is read once per dtype,
+ * whoever uses it. */
+#include <string.h>
+
+#include "evaluation.h"
+
+/* ---- What a member holds --------------------------------------------------- */
+
+/* A tensor as written: an array or a number, and the shape if one is given. */
+struct given {
+	const json_t *node; /* of the numbers */
+	const struct api_source *source;
+	const struct api_array *array; /* NULL: a single number */
+	bool has_shape;
+	int rank;
+	int64_t shape[LOSS_RANK_MAX];
+};
+
+static enum api_problem read_axis(double size, const struct api_source *source, int axis,
+				  struct api_fault *fault)
+{
+	const struct api_source at = {.parent = source, .index = (uint64_t)axis};
+
+	if (size >= 0 && size <= 0x1p53 && size == (double)(int64_t)size)
+		return API_PROBLEM_NONE;
+	return api_source_fail(&at, fault, API_OUT_OF_RANGE,
+			       "%.9g, expected the size of an axis: an integer of at least 0",
+			       size);
+}
+
+/* "shape": [2, 3] */
+static enum api_problem read_shape(struct api_evaluation *ev, const json_t *node,
+				   const struct api_source *source, struct given *given,
+				   struct api_fault *fault)
+{
+	const struct api_array *array = api_document_array(&ev->doc, node);
+	char path[API_SOURCE_BYTES_MAX];
+	double sizes[LOSS_RANK_MAX];
+	enum api_problem problem;
+
+	if (!array || array->rank != 1)
+		return api_source_fail(source, fault, API_WRONG_TYPE,
+				       "expected a list of the sizes of the axes");
+	if (array->numbers > LOSS_RANK_MAX)
+		return api_source_fail(source, fault, API_RANK, "%llu axes, expected at most %d",
+				       (unsigned long long)array->numbers, LOSS_RANK_MAX);
+	problem = api_array_read(&ev->doc, array, LOSS_FLOAT64, sizes, ev->arena,
+				 api_source_path(source, path), &(struct loss_tensor){0}, NULL,
+				 fault);
+	given->rank = (int)array->numbers;
+	for (int axis = 0; axis < given->rank && !problem; axis++) {
+		problem = read_axis(sizes[axis], source, axis, fault);
+		given->shape[axis] = problem ? 0 : (int64_t)sizes[axis];
+	}
+	given->has_shape = true;
+	return problem;
+}
+
+/* The array must fill the shape: flat, or nested as the shape says. */
+static enum api_problem check_fill(const struct given *given, const struct api_source *source,
+				   struct api_fault *fault)
+{
+	const struct loss_tensor shaped = {.rank = given->rank};
+	struct loss_tensor tensor = shaped;
+	const struct api_array *array = given->array;
+	uint64_t numbers = array ? array->numbers : 1;
+
+	/* A ragged array is reported as such when it is read. */
+	if (array && array->problem)
+		return API_PROBLEM_NONE;
+	memcpy(tensor.shape, given->shape, sizeof tensor.shape);
+
+	int64_t wanted = loss_tensor_elements(&tensor);
+	if (wanted < 0)
+		return api_source_fail(source, fault, API_TOO_MANY_ELEMENTS,
+				       "the product of the shape does not fit");
+	if ((uint64_t)wanted != numbers)
+		return api_source_fail_member(source, "data", fault, API_SHAPE_MISMATCH,
+					      "%llu numbers, expected %lld as the shape says",
+					      (unsigned long long)numbers, (long long)wanted);
+	if (array && array->rank > 1 &&
+	    (array->rank != given->rank ||
+	     memcmp(array->shape, given->shape, (size_t)array->rank * sizeof array->shape[0])))
+		return api_source_fail_member(
+			source, "data", fault, API_SHAPE_MISMATCH,
+			"nested otherwise than the shape says; nest it so, or "
+			"give a flat list");
+	return API_PROBLEM_NONE;
+}
+
+static enum api_problem check_members(const json_t *node, const struct api_source *source,
+				      struct api_fault *fault)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)node, name, value)
+	{
+		if (strcmp(name, "shape") && strcmp(name, "data"))
+			return api_source_fail_member(source, name, fault, API_UNKNOWN_MEMBER,
+						      "no such member; a tensor has \"shape\" and "
+						      "\"data\"");
+	}
+	if (!json_object_get(node, "shape") || !json_object_get(node, "data"))
+		return api_source_fail(source, fault, API_MISSING_MEMBER,
+				       "an object, expected \"shape\" and \"data\"");
+	return API_PROBLEM_NONE;
+}
+
+static enum api_problem look_at_numbers(struct api_evaluation *ev, const json_t *node,
+					const struct api_source *source, struct given *given,
+					struct api_fault *fault)
+{
+	given->node = node;
+	given->source = source;
+	given->array = api_document_array(&ev->doc, node);
+	if (given->array && given->array->rank == 0)
+		given->array = NULL; /* a number that jansson could not hold */
+	if (!given->array && !api_scalar_is_number(&ev->doc, node))
+		return api_source_fail(source, fault, API_WRONG_TYPE,
+				       "expected a number, an array of numbers or an object with "
+				       "\"shape\" and \"data\"");
+	return API_PROBLEM_NONE;
+}
+
+static enum api_problem look_at(struct api_evaluation *ev, const json_t *node,
+				const struct api_source *source, struct given *given,
+				struct api_fault *fault)
+{
+	enum api_problem problem;
+
+	*given = (struct given){0};
+	if (json_is_object(node)) {
+		const struct api_source *data = api_source_member(ev->arena, source, "data");
+		const struct api_source *shape = api_source_member(ev->arena, source, "shape");
+
+		if (!data || !shape)
+			return api_fail_memory(ev, fault);
+		if ((problem = check_members(node, source, fault)) ||
+		    (problem = look_at_numbers(ev, json_object_get(node, "data"), data, given,
+					       fault)) ||
+		    (problem = read_shape(ev, json_object_get(node, "shape"), shape, given, fault)))
+			return problem;
+		return check_fill(given, source, fault);
+	}
+	if ((problem = look_at_numbers(ev, node, source, given, fault)))
+		return problem;
+	if (given->array) {
+		given->rank = given->array->rank;
+		memcpy(given->shape, given->array->shape, sizeof given->shape);
+	}
+	return API_PROBLEM_NONE;
+}
+
+enum api_problem api_tensor_shape(struct api_evaluation *ev, const json_t *node,
+				  const struct api_source *source, int *rank,
+				  int64_t shape[LOSS_RANK_MAX], struct api_fault *fault)
+{
+	struct given given;
+	enum api_problem problem = look_at(ev, node, source, &given, fault);
+
+	*rank = given.rank;
+	memcpy(shape, given.shape, sizeof given.shape);
+	return problem;
+}
+
+/* ---- Tensors -------------------------------------------------------------- */
+
+static struct api_tensor **first_of(struct api_evaluation *ev, const struct api_array *array)
+{
+	return &ev->by_array[array - ev->doc.arrays];
+}
+
+static struct api_tensor *add_tensor(struct api_evaluation *ev, const struct api_source *source,
+				     enum loss_dtype dtype)
+{
+	struct api_tensor *tensor = api_arena_alloc(ev->arena, sizeof *tensor);
+
+	if (!tensor)
+		return NULL;
+	*tensor = (struct api_tensor){.source = source, .value.dtype = dtype};
+	*ev->tensors_end = tensor;
+	ev->tensors_end = &tensor->next;
+	return tensor;
+}
+
+static enum api_problem read_number(struct api_evaluation *ev, const struct given *given,
+				    struct api_tensor *tensor, struct api_fault *fault)
+{
+	void *data = api_arena_alloc_aligned64(ev->arena, 8);
+	char path[API_SOURCE_BYTES_MAX];
+
+	if (!data)
+		return api_fail_memory(ev, fault);
+	tensor->value.data = data;
+	return api_scalar_read(&ev->doc, given->node, tensor->value.dtype, data,
+			       api_source_path(given->source, path), &tensor->stats, fault);
+}
+
+enum api_problem api_tensor_find(struct api_evaluation *ev, const json_t *node,
+				 const struct api_source *source, enum loss_dtype dtype,
+				 struct api_tensor **tensor, struct api_fault *fault)
+{
+	struct given given;
+	enum api_problem problem = look_at(ev, node, source, &given, fault);
+
+	if (problem)
+		return problem;
+	for (struct api_tensor *t = given.array ? *first_of(ev, given.array) : NULL; t;
+	     t = t->same_array)
+		if (t->value.dtype == dtype) {
+			*tensor = t;
+			return API_PROBLEM_NONE;
+		}
+
+	struct api_tensor *made = add_tensor(ev, given.source, dtype);
+	if (!made)
+		return api_fail_memory(ev, fault);
+	made->array = given.array;
+	made->reshaped = given.has_shape;
+	made->value.rank = given.rank;
+	memcpy(made->value.shape, given.shape, sizeof given.shape);
+	*tensor = made;
+	if (!given.array)
+		return read_number(ev, &given, made, fault);
+	made->same_array = *first_of(ev, given.array);
+	*first_of(ev, given.array) = made;
+	return API_PROBLEM_NONE;
+}
+
+enum api_problem api_tensors_complete(struct api_evaluation *ev, struct api_fault *fault)
+{
+	for (size_t i = 0; i < ev->doc.array_count; i++) {
+		if (ev->by_array[i])
+			continue;
+
+		struct api_tensor *tensor = add_tensor(ev, &ev->root, LOSS_FLOAT32);
+		if (!tensor)
+			return api_fail_memory(ev, fault);
+		tensor->array = &ev->doc.arrays[i];
+	}
+	return API_PROBLEM_NONE;
+}
+
+/* ---- Reading -------------------------------------------------------------- */
+
+static void read_chunk(void *tensor, size_t chunk)
+{
+	api_array_read_chunk(&((struct api_tensor *)tensor)->reader, chunk);
+}
+
+enum api_problem api_tensors_begin(struct api_evaluation *ev, struct api_fault *fault)
+{
+	api_jobs_begin(&ev->jobs, ev->arena);
+	for (struct api_tensor *t = ev->tensors; t; t = t->next) {
+		if (!t->array)
+			continue;
+
+		/* The limit of elements keeps this far from an overflow. */
+		void *data = api_arena_alloc_aligned64(
+			ev->arena, (size_t)t->array->numbers * loss_dtype_bytes(t->value.dtype));
+		if (!data ||
+		    api_array_read_begin(&t->reader, t->array, t->value.dtype, data, ev->arena))
+			return api_fail_memory(ev, fault);
+		t->value.data = data;
+
+		size_t chunks = api_array_chunks(t->array);
+		for (size_t chunk = 0; chunk < chunks; chunk++)
+			api_jobs_add(&ev->jobs, read_chunk, t, chunk, t->array->bytes / chunks);
+	}
+	return ev->jobs.failed ? api_fail_memory(ev, fault) : API_PROBLEM_NONE;
+}
+
+static enum api_problem read_end(struct api_evaluation *ev, struct api_tensor *t,
+				 struct api_fault *fault)
+{
+	const struct loss_tensor shaped = t->value;
+	char path[API_SOURCE_BYTES_MAX];
+	enum api_problem problem =
+		api_array_read_end(&t->reader, &ev->doc, api_source_path(t->source, path),
+				   &t->value, &t->stats, fault);
+
+	if (!problem && t->reshaped) {
+		t->value.rank = shaped.rank;
+		memcpy(t->value.shape, shaped.shape, sizeof shaped.shape);
+	}
+	return problem;
+}
+
+enum api_problem api_tensors_end(struct api_evaluation *ev, struct api_fault *fault)
+{
+	for (struct api_tensor *t = ev->tensors; t; t = t->next) {
+		enum api_problem problem = t->array ? read_end(ev, t, fault) : API_PROBLEM_NONE;
+
+		if (api_problem_is_fatal(problem))
+			return problem;
+		if (!problem)
+			continue;
+		t->fault = api_arena_alloc(ev->arena, sizeof *t->fault);
+		if (!t->fault)
+			return api_fail_memory(ev, fault);
+		*t->fault = *fault;
+	}
+	return API_PROBLEM_NONE;
+}
+
+void api_tensors_drop(struct api_evaluation *ev)
+{
+	for (struct api_tensor *t = ev->tensors; t; t = t->next) {
+		if (!t->array)
+			continue;
+		api_arena_drop(ev->arena, (void *)t->value.data,
+			       (size_t)t->array->numbers * loss_dtype_bytes(t->value.dtype));
+		t->value.data = NULL;
+	}
+}
