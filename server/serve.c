@@ -1,0 +1,470 @@
+/*
+ * Start order: signals, limits of the process, log, tokens, pool, sockets,
+ * loops; stop order: the reverse.
+ *
+ * The first SIGTERM or SIGINT:
+ *   LEAVING   /readyz says 503 for --drain-delay, everything else goes on;
+ *   DRAINING  no loop listens, new requests on open connections get 503, what
+ *             was admitted is answered within --drain-timeout; then exit 0.
+ * A second one ends the process at once.  SIGHUP reads the token file again.
+ *
+ * Failures at start: one line on standard error and exit 1.  A worker that does
+ * not come back while stopping: every client has been answered, so the process
+ * ends without it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "listen.h"
+#include "loop.h"
+#include "report.h"
+#include "server.h"
+
+enum { EXIT_START = 1, EXIT_AT_ONCE = 130, RETRY_SECONDS_MAX = 30 };
+
+/* The sockets of the first loop, and of the others if they have their own. */
+struct sockets {
+	int fds[SRV_LIST_MAX];
+	struct srv_address addresses[SRV_LIST_MAX];
+	size_t count;
+	bool inherited;
+};
+
+struct run {
+	struct srv srv;
+	struct sockets sockets;
+	size_t loops_ready, threads_started;
+	uv_signal_t terminate, interrupt, hangup;
+	uv_timer_t leave_timer;
+};
+
+static bool fail(const char *what, const char *why)
+{
+	fprintf(stderr, "lossd: %s: %s\n", what, why);
+	return false;
+}
+
+/* ---- Admission ------------------------------------------------------------ */
+
+bool srv_admit(struct srv *srv)
+{
+	if (atomic_fetch_add(&srv->admitted, 1) < srv->config->queue_requests)
+		return true;
+	atomic_fetch_sub(&srv->admitted, 1);
+	return false;
+}
+
+void srv_admitted_end(struct srv *srv)
+{
+	atomic_fetch_sub(&srv->admitted, 1);
+}
+
+/* A mean over the last dozen or so; two loops that write at once lose one. */
+void srv_note_service(struct srv *srv, uint64_t nanoseconds)
+{
+	uint64_t mean = srv->service_ns;
+
+	srv->service_ns = mean == 0 ? nanoseconds : mean - mean / 8 + nanoseconds / 8;
+}
+
+unsigned srv_retry_after(const struct srv *srv, uint64_t random)
+{
+	uint64_t wait_ns = srv->admitted * srv->service_ns / srv->config->workers;
+	uint64_t seconds = wait_ns / 1000000000 + 1;
+
+	seconds = seconds < RETRY_SECONDS_MAX ? seconds : RETRY_SECONDS_MAX;
+	return (unsigned)(seconds + random % (seconds / 2 + 1));
+}
+
+static bool above_mark(uint64_t value, uint64_t max)
+{
+	return value > max - max / 10;
+}
+
+bool srv_is_ready(struct srv *srv, const char **why)
+{
+	if (srv->stage != SRV_SERVING)
+		*why = "stopping";
+	else if (above_mark(srv->admitted, srv->config->queue_requests))
+		*why = "the queue is nearly full";
+	else if (above_mark(srv->api.budget.used, srv->config->queue_bytes))
+		*why = "the memory for requests is nearly full";
+	else
+		return true;
+	return false;
+}
+
+/* ---- What the api asks its host ------------------------------------------- */
+
+static json_t *host_stats(void *ctx)
+{
+	struct srv_view view;
+	json_t *report = NULL;
+
+	if (srv_view_init(&view, ctx))
+		report = srv_report_json(&view);
+	srv_view_release(&view);
+	return report;
+}
+
+static char *host_metrics(void *ctx, bool openmetrics)
+{
+	struct srv_view view;
+	char *text = NULL;
+
+	if (srv_view_init(&view, ctx))
+		text = srv_report_metrics(&view, openmetrics);
+	srv_view_release(&view);
+	return text;
+}
+
+static bool host_ready(void *ctx, const char **why)
+{
+	return srv_is_ready(ctx, why);
+}
+
+static void api_init(struct srv *srv)
+{
+	srv->api.limits = srv->config->limits;
+	srv->api.budget.max = srv->config->queue_bytes;
+	srv->api.host = (struct api_host){
+		.ctx = srv, .stats = host_stats, .metrics = host_metrics, .ready = host_ready};
+}
+
+/* ---- Sockets -------------------------------------------------------------- */
+
+static bool add_socket(struct sockets *sockets, int fd)
+{
+	sockets->fds[sockets->count] = fd;
+	if (!srv_address_of_socket(fd, &sockets->addresses[sockets->count]))
+		return fail("listening socket", strerror(errno));
+	sockets->count++;
+	return true;
+}
+
+static bool open_socket(struct sockets *sockets, const struct srv_config *config, const char *text)
+{
+	struct srv_address address;
+	char why[200];
+	int fd;
+
+	if (!srv_address_parse(text, &address, why, sizeof why))
+		return fail(text, why);
+	fd = srv_listen(&address, config->loops > 1, why, sizeof why);
+	if (fd < 0) {
+		fprintf(stderr, "lossd: cannot listen on %s: %s\n", text, why);
+		return false;
+	}
+	return add_socket(sockets, fd);
+}
+
+static bool sockets_open(struct sockets *sockets, const struct srv_config *config)
+{
+	int first;
+	size_t inherited = srv_listen_inherited(&first);
+
+	sockets->inherited = inherited > 0;
+	for (size_t i = 0; i < inherited; i++)
+		if (!add_socket(sockets, first + (int)i))
+			return false;
+	for (size_t i = 0; !inherited && i < config->listen.count; i++)
+		if (!open_socket(sockets, config, config->listen.items[i]))
+			return false;
+	return true;
+}
+
+/* Anybody could ask for anything: not by accident. */
+static bool check_exposure(const struct sockets *sockets, const struct srv_config *config)
+{
+	char text[SRV_ADDRESS_TEXT_BYTES];
+
+	for (size_t i = 0; i < sockets->count; i++) {
+		if (config->token_file || config->insecure ||
+		    srv_address_is_local(&sockets->addresses[i]))
+			continue;
+		srv_address_text(&sockets->addresses[i], text);
+		fprintf(stderr,
+			"lossd: %s is not loopback: give a --token-file, or --insecure if anybody "
+			"may ask\n",
+			text);
+		return false;
+	}
+	return true;
+}
+
+static bool is_shared(const struct sockets *sockets, size_t index)
+{
+	return sockets->inherited || sockets->addresses[index].any.sa_family == AF_UNIX;
+}
+
+/* The listening sockets of a further loop: of its own on the same port where the
+ * kernel can choose between them, the same ones otherwise. */
+static bool more_sockets(const struct sockets *sockets, int fds[SRV_LIST_MAX])
+{
+	for (size_t i = 0; i < sockets->count; i++) {
+		char why[200] = "";
+
+		fds[i] = is_shared(sockets, i)
+				 ? fcntl(sockets->fds[i], F_DUPFD_CLOEXEC, 0)
+				 : srv_listen(&sockets->addresses[i], true, why, sizeof why);
+		if (fds[i] < 0)
+			return fail("cannot listen", *why ? why : strerror(errno));
+	}
+	return true;
+}
+
+static void remove_unix_files(const struct sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		if (!sockets->inherited && sockets->addresses[i].any.sa_family == AF_UNIX)
+			unlink(sockets->addresses[i].un.sun_path);
+}
+
+/* ---- Signals, on the first loop ------------------------------------------- */
+
+static void drain_all(struct run *run)
+{
+	run->srv.stage = SRV_DRAINING;
+	for (size_t i = 0; i < run->loops_ready; i++)
+		srv_loop_stop(&run->srv.loops[i]);
+}
+
+static void on_leave(uv_timer_t *timer)
+{
+	drain_all(timer->data);
+}
+
+static void on_terminate(uv_signal_t *handle, int number)
+{
+	struct run *run = handle->data;
+
+	if (run->srv.stage != SRV_SERVING) {
+		srv_log_say(run->srv.log, SRV_WARN, "stopping at once", "signal",
+			    strsignal(number));
+		srv_log_free(run->srv.log);
+		_exit(EXIT_AT_ONCE);
+	}
+	srv_log_say(run->srv.log, SRV_INFO, "stopping", "signal", strsignal(number));
+	run->srv.stage = SRV_LEAVING;
+	uv_timer_start(&run->leave_timer, on_leave, run->srv.config->drain_delay_ms, 0);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+	struct run *run = handle->data;
+	char why[200] = "";
+
+	(void)number;
+	if (!run->srv.tokens)
+		return;
+	if (srv_tokens_reload(run->srv.tokens, why, sizeof why))
+		srv_log_say(run->srv.log, SRV_INFO, "tokens read again", "text", why);
+	else
+		srv_log_say(run->srv.log, SRV_ERROR, "tokens stay as they were", "text", why);
+}
+
+static bool signal_start(struct run *run, uv_signal_t *handle, uv_signal_cb callback, int number)
+{
+	handle->data = run;
+	return uv_signal_init(&run->srv.loops[0].uv, handle) == 0 &&
+	       uv_signal_start(handle, callback, number) == 0;
+}
+
+static bool signals_start(struct run *run)
+{
+	uv_timer_init(&run->srv.loops[0].uv, &run->leave_timer);
+	run->leave_timer.data = run;
+	return signal_start(run, &run->terminate, on_terminate, SIGTERM) &&
+	       signal_start(run, &run->interrupt, on_terminate, SIGINT) &&
+	       signal_start(run, &run->hangup, on_hangup, SIGHUP);
+}
+
+/* ---- Limits of the process ------------------------------------------------ */
+
+/* As many descriptors as the system allows; fewer connections if that is not
+ * enough, rather than accept() failing under load. */
+static void raise_file_limit(const struct srv *srv)
+{
+	const uint64_t others = 64;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < srv->config->connections + others)
+		srv_log_say(srv->log, SRV_WARN, "fewer files may be open than --connections", NULL,
+			    NULL);
+}
+
+/* ---- Start and stop ------------------------------------------------------- */
+
+static bool loops_start(struct run *run)
+{
+	struct srv *srv = &run->srv;
+	int fds[SRV_LIST_MAX];
+
+	srv->loops = calloc(srv->config->loops, sizeof *srv->loops);
+	if (!srv->loops)
+		return fail("loops", strerror(errno));
+	for (unsigned i = 0; i < srv->config->loops; i++) {
+		if (i > 0 && !more_sockets(&run->sockets, fds))
+			return false;
+		if (!srv_loop_init(&srv->loops[i], srv, i, i > 0 ? fds : run->sockets.fds,
+				   run->sockets.count))
+			return fail("event loop", "cannot be made");
+		run->loops_ready++;
+	}
+	return true;
+}
+
+static void *loop_main(void *arg)
+{
+	srv_loop_run(arg);
+	return NULL;
+}
+
+/* Loops other than the first, on threads without signals. */
+static bool threads_start(struct run *run)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (size_t i = 1; i < run->loops_ready; i++) {
+		struct srv_loop *loop = &run->srv.loops[i];
+
+		if (pthread_create(&loop->thread, NULL, loop_main, loop) != 0)
+			break;
+		run->threads_started++;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return run->threads_started + 1 == run->loops_ready ||
+	       fail("event loop", "a thread cannot be started");
+}
+
+static bool start_parts(struct run *run)
+{
+	struct srv *srv = &run->srv;
+	const struct srv_config *config = srv->config;
+	char why[200];
+
+	api_init(srv);
+	srv->log = srv_log_new(STDERR_FILENO, (enum srv_log_format)config->log_format,
+			       (enum srv_log_level)config->log_level);
+	if (!srv->log)
+		return fail("log", "cannot be started");
+	raise_file_limit(srv);
+	if (config->token_file) {
+		srv->tokens = srv_tokens_new(config->token_file, why, sizeof why);
+		if (!srv->tokens)
+			return fail(config->token_file, why);
+	}
+	srv->peers = srv_peers_new(config->connections_per_ip);
+	srv->pool = srv->peers ? srv_pool_new((size_t)config->workers) : NULL;
+	if (!srv->pool)
+		return fail("workers", "cannot be started");
+	return loops_start(run) && (signals_start(run) || fail("signals", "cannot be caught"));
+}
+
+/* A request that works as it stands, for a shell. */
+static void print_curl(const struct srv_address *listening)
+{
+	struct srv_address address = *listening;
+	char text[SRV_ADDRESS_TEXT_BYTES], where[2 * SRV_ADDRESS_TEXT_BYTES];
+
+	srv_address_make_reachable(&address);
+	srv_address_text(&address, text);
+	if (address.any.sa_family == AF_UNIX)
+		snprintf(where, sizeof where, "--unix-socket %s http://localhost", text + 5);
+	else
+		snprintf(where, sizeof where, "http://%s", text);
+	printf("Try:  curl -s %s/v1/evaluate -H 'Content-Type: application/json' -d "
+	       "'{\"loss\": \"cross_entropy\", \"logits\": [[0.2, 0.3, 0.4], [-0.02, -0.13, 0.2], "
+	       "[0.5, -0.3, 0.73]], \"targets\": [0, 2, 1]}'\n",
+	       where);
+}
+
+/* What a person wants to know, on standard output; the log has it too. */
+static void announce(const struct run *run)
+{
+	char text[SRV_ADDRESS_TEXT_BYTES];
+
+	for (size_t i = 0; i < run->sockets.count; i++) {
+		const struct srv_address *address = &run->sockets.addresses[i];
+
+		srv_address_text(address, text);
+		srv_log_say(run->srv.log, SRV_INFO, "listening", "address", text);
+		printf("lossd %s listens on %s%s\n", LOSS_VERSION,
+		       address->any.sa_family == AF_UNIX ? "" : "http://", text);
+	}
+	if (isatty(STDOUT_FILENO) && !run->srv.tokens)
+		print_curl(&run->sockets.addresses[0]);
+	fflush(stdout);
+}
+
+static bool has_jobs(const struct run *run)
+{
+	for (size_t i = 0; i < run->loops_ready; i++)
+		if (run->srv.loops[i].jobs)
+			return true;
+	return false;
+}
+
+static void run_loops(struct run *run)
+{
+	srv_loop_run(&run->srv.loops[0]);
+	for (size_t i = 1; i <= run->threads_started; i++)
+		pthread_join(run->srv.loops[i].thread, NULL);
+}
+
+static void release(struct run *run)
+{
+	struct srv *srv = &run->srv;
+
+	srv_pool_free(srv->pool);
+	for (size_t i = 0; i < run->loops_ready; i++)
+		srv_loop_release(&srv->loops[i]);
+	free(srv->loops);
+	srv_peers_free(srv->peers);
+	srv_tokens_free(srv->tokens);
+	srv_log_free(srv->log);
+}
+
+int srv_serve(const struct srv_config *config)
+{
+	struct run *run = calloc(1, sizeof *run);
+
+	if (!run)
+		return EXIT_START;
+	run->srv.config = config;
+	run->srv.started_ns = uv_hrtime();
+	run->srv.started_at = time(NULL);
+	signal(SIGPIPE, SIG_IGN);
+	json_object_seed(0); /* before there are threads */
+	if (!sockets_open(&run->sockets, config) || !check_exposure(&run->sockets, config) ||
+	    !start_parts(run))
+		return EXIT_START; /* the process ends; the system cleans up */
+	announce(run);
+	if (!threads_start(run))
+		return EXIT_START;
+	run_loops(run);
+	remove_unix_files(&run->sockets);
+	srv_log_say(run->srv.log, SRV_INFO, "stopped", NULL, NULL);
+	if (has_jobs(run)) { /* a worker is still in one */
+		srv_log_free(run->srv.log);
+		_exit(EXIT_SUCCESS);
+	}
+	release(run);
+	free(run);
+	return EXIT_SUCCESS;
+}
