@@ -186,6 +186,15 @@ def balanced_bce():
         e.add(f"beta {beta}", {"beta": beta}, **e.both((2, 3)))
     e.add("beta with a mask", {"beta": 0.25, "reduction": "mean"}, **e.both((2, 3)),
           mask=np.array([[1.0, 0, 1], [1, 1, 0]]))
+    for reduction in ("none", "sum"):
+        e.add(f"a mask leaves elements out of the balance, {reduction}", {"reduction": reduction},
+              x=narrow(probs(e.rng, (3, 4))), check=False,
+              targets=np.array([[1.0, 0, 0, 1], [1, 1, 1, 0], [0, 1, 0, 1]]),
+              mask=np.array([[1.0, 0, 1, 1], [1, 1, 1, 0], [0, 0, 0, 0]]))
+    e.add("one vector is one sample", x=narrow(probs(e.rng, (7,))), targets=hard(e.rng, (7,)))
+    e.add("what is masked may be NaN", {"reduction": "none"}, check=False,
+          x=np.array([[0.25, np.nan, 0.5]]), targets=np.array([[1.0, np.nan, 0]]),
+          mask=np.array([[1.0, 0, 1]]))
     e.add("sample_weight by sample", **e.both((3, 4)), sample_weight=np.array([[0.5], [0], [2]]))
     e.add("probabilities of exactly 0 and 1, wrong", {"reduction": "none"}, check=False,
           x=np.array([[0.0, 1, 0.5]]), targets=np.array([[1.0, 0, 0]]))
@@ -291,6 +300,8 @@ def dice():
     e.add("given logits far out", {"reduction": "none"}, role="logits", check=False,
           x=np.array([[90.0, -90, 1e4, -1e4], [-90, -90, -1e4, -1e4]]),
           targets=np.array([[1.0, 0, 1, 0], [1, 0, 0, 0]]))
+    e.add("one vector is one sample", {"reduction": "none"}, **e.both((9,)))
+    e.add("batch, unreduced", {"reduction": "none", "batch": True}, **e.both((3, 2, 3)))
     e.add("nothing predicted and nothing there", {"reduction": "none"}, x=np.zeros((2, 4)),
           targets=np.zeros((2, 4)), note="a perfect empty prediction is scored worst")
     e.add("nothing there, no smoothing: 0/0", {"reduction": "none", "smooth_dr": 0.0},

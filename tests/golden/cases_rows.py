@@ -339,6 +339,46 @@ def softmax_focal():
     return rows.cases
 
 
+def kl_div_forms(rng, add):
+    for role, prepare in FORMS.items():
+        if role == "log_probs":
+            continue
+        for reduction in ("none", "mean", "sum", "batchmean"):
+            add(f"given {role}, {reduction}", {"reduction": reduction},
+                **{role: prepare(scores(rng, (3, 5)), 1)}, targets=distribution(rng, (3, 5)))
+        for c in (1, 16, 65, 100):
+            add(f"given {role}, rows of {c}", {"reduction": "sum"},
+                **{role: prepare(scores(rng, (2, c)), 1)}, targets=distribution(rng, (2, c)))
+        add(f"given {role}, log_target", {"log_target": True},
+            **{role: prepare(scores(rng, (3, 5)), 1)}, targets=log_softmax(scores(rng, (3, 5))))
+        add(f"given {role}, class axis last", {"class_axis": -1, "reduction": "batchmean"},
+            **{role: prepare(scores(rng, (2, 3, 5)), -1)},
+            targets=distribution(rng, (2, 3, 5), -1))
+        add(f"given {role}, pixels, mask by element", **{role: prepare(scores(rng, (2, 3, 4)), 1)},
+            targets=distribution(rng, (2, 3, 4)),
+            mask=narrow(rng.random((2, 3, 4)) < 0.7))
+        add(f"given {role}, sample_weight by element", {"reduction": "none"},
+            **{role: prepare(scores(rng, (2, 4)), 1)}, targets=distribution(rng, (2, 4)),
+            sample_weight=narrow(rng.uniform(0, 2, (2, 4))))
+        add(f"given {role}, one axis", {"reduction": "sum"},
+            **{role: prepare(scores(rng, (5,)), 0)}, targets=distribution(rng, (5,), 0))
+    x = scores(rng, (3, 4))
+    x[0, 1] = -INF
+    y = distribution(rng, (3, 4))
+    y[0] = [0.5, 0, 0.25, 0.25]
+    add("given logits, target 0 at a masked class", {"reduction": "none"}, logits=x, targets=y,
+        check=False, note="0 log 0 is 0; PyTorch gives NaN")
+    add("given logits of +-1e4", {"reduction": "none"}, logits=scores(rng, (2, 4), 1e4),
+        targets=distribution(rng, (2, 4)), check=False)
+    x[1] = -INF
+    for policy in ("nan", "zero", "skip"):
+        add(f"given logits, fully masked row, {policy}", {"on_masked_row": policy}, logits=x,
+            targets=y, check=False, note="skip leaves the row's classes out of the denominator")
+    p = np.array([[0.0, 0.25, 0.75], [0.5, 0.5, 0]])
+    add("given probs of 0", {"reduction": "none"}, probs=p, check=False,
+        targets=np.array([[0, 0.5, 0.5], [0.25, 0.5, 0.25]]))
+
+
 def kl_div():
     rng = np.random.default_rng(4)
     cases = []
@@ -368,6 +408,12 @@ def kl_div():
     add("sample_weight by row, sum", {"reduction": "sum"},
         log_probs=log_softmax(scores(rng, (3, 4))), targets=distribution(rng, (3, 4)),
         sample_weight=np.array([[0.5], [0.25], [2]]))
+    add("gradient of the targets", log_probs=log_softmax(scores(rng, (2, 4))),
+        targets=narrow(rng.uniform(0.01, 1, (2, 4))), wanted=["log_probs", "targets"])
+    add("gradient of the targets, log_target", {"log_target": True},
+        log_probs=log_softmax(scores(rng, (2, 4))), targets=log_softmax(scores(rng, (2, 4))),
+        wanted=["log_probs", "targets"])
+    kl_div_forms(rng, add)
     cut = log_softmax(scores(rng, (2, 3)))
     cut[0, 1] = -INF
     add("target 0 at -Infinity", {"reduction": "none"}, log_probs=cut, check=False,

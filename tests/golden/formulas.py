@@ -341,16 +341,23 @@ def bce_with_logits(params, targets, logits, weight=None, pos_weight=None):
 
 
 @formula
-def balanced_bce(params, targets, probs=None, logits=None):
+def balanced_bce(params, targets, probs=None, logits=None, mask=None):
+    """The mask leaves elements out of the balance, too.  A vector is one sample."""
     form, prediction = prediction_of(probs, logits)
-    losses = np.empty(prediction.shape, dtype=object)
-    for n in range(prediction.shape[0]):
-        sample = [y.value for y in np.atleast_1d(targets[n]).flat]
+    shape = prediction.shape if prediction.ndim > 1 else (1, *prediction.shape)
+    samples, wanted = prediction.reshape(shape), targets.reshape(shape)
+    on = np.ones(shape, dtype=object) if mask is None else np.vectorize(
+        lambda m: m.value)(broadcast(mask, prediction.shape)).reshape(shape)
+    losses = np.empty(shape, dtype=object)
+    for n in range(shape[0]):
+        counted = [y.value for y, m in zip(wanted[n].flat, on[n].flat) if m != 0]
         beta = params.get("beta")
-        beta = mpf(beta) if beta is not None else 1 - mpmath.fsum(sample) / len(sample)
-        losses[n] = elementwise(lambda p, y: bce(form)(p, y, beta, 1 - beta),
-                                np.atleast_1d(prediction[n]), np.atleast_1d(targets[n]))[0]
-    return losses, np.ones(prediction.shape, dtype=object)
+        if beta is None:
+            beta = 1 - mpmath.fsum(counted) / len(counted) if counted else 0
+        beta = mpf(beta)
+        losses[n] = elementwise(lambda p, y: bce(form)(p, y, beta, 1 - beta), samples[n],
+                                wanted[n])[0]
+    return losses.reshape(prediction.shape), np.ones(prediction.shape, dtype=object)
 
 
 @formula
@@ -406,21 +413,25 @@ def kl_term(log_q, y, log_target):
 
 
 @formula
-def kl_div(params, targets, log_probs=None, logits=None):
+def kl_div(params, targets, log_probs=None, logits=None, probs=None):
     log_target = params.get("log_target", False)
-    if log_probs is not None:
-        return elementwise(lambda x, y: kl_term(x, y, log_target), log_probs, targets)
-    axis = class_axis_of(logits.shape, params)
-    shape, rows = rows_of(logits, axis)
+    prediction, view = scores_of(logits, probs, log_probs)
+    axis = class_axis_of(prediction.shape, params)
+    shape, rows = rows_of(prediction, axis)
     wanted = rows_of(targets, axis)[1]
-    losses = np.empty(rows.shape, dtype=object)
+    losses, counts = np.empty(rows.shape, dtype=object), np.ones(rows.shape, dtype=object)
     for i in np.ndindex(shape):
-        softmax = Softmax(list(rows[i]))
+        row = view(list(rows[i]))
+        handled = masked_row(row, params, 1)
         for c in range(rows.shape[-1]):
-            losses[i + (c,)] = (softmax.poison() if softmax.broken
-                                else kl_term(softmax.log_p(c), wanted[i + (c,)], log_target))
-    losses = np.moveaxis(losses, -1, axis)
-    return losses, np.ones(losses.shape, dtype=object)
+            at = i + (c,)
+            if handled:
+                losses[at], counts[at] = handled
+            elif row.broken:
+                losses[at] = row.poison()
+            else:
+                losses[at] = kl_term(row.log_p(c), wanted[at], log_target)
+    return np.moveaxis(losses, -1, axis), np.moveaxis(counts, -1, axis)
 
 
 # ---- Overlap ----------------------------------------------------------------
@@ -438,21 +449,24 @@ def overlap(pairs, params):
 
 @formula
 def dice(params, targets, probs=None, logits=None):
+    """A vector is one sample; a single region has a loss without an axis."""
     form, prediction = prediction_of(probs, logits)
-    n = prediction.shape[0]
+    one = prediction.ndim == 1 or params.get("batch", False)
+    if prediction.ndim == 1:
+        prediction, targets = prediction[None], targets[None]
     regions = []
-    for i in range(n):
-        p, y = prediction[i], targets[i]
+    for p, y in zip(prediction, targets):
         if not params.get("include_background", True):
             p, y = p[1:], y[1:]
         activated = list(p.flat) if form == "probs" else [sigmoid(x) for x in p.flat]
         regions.append(list(zip(activated, y.flat)))
-    if params.get("batch", False):
+    if one:
         regions = [sum(regions, [])]
     losses = np.empty(len(regions), dtype=object)
     for i, pairs in enumerate(regions):
         losses[i] = overlap(pairs, params)
-    return losses, np.ones(len(regions), dtype=object)
+    losses = losses.reshape(()) if one else losses
+    return losses, np.ones(losses.shape, dtype=object)
 
 
 # ---- Hard negatives ---------------------------------------------------------
@@ -499,6 +513,7 @@ def evaluate(name, params, inputs):
         return ohem_balanced_bce(params, **inputs)
     common = {k: inputs[k] for k in ("mask", "sample_weight") if k in inputs}
     own = {k: v for k, v in inputs.items() if k not in common}
-    losses, counts = FORMULAS[name](params, **own)
+    masks = {"mask": common["mask"]} if name == "balanced_bce" and "mask" in common else {}
+    losses, counts = FORMULAS[name](params, **own, **masks)
     batch = next(iter(own.values())).shape[:1]
     return reduce_losses(losses, counts, batch[0] if batch else 1, params, **common)

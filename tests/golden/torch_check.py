@@ -98,7 +98,7 @@ def bce_with_logits(params, targets, logits, weight=None, pos_weight=None):
 
 def balanced_bce(params, targets, probs=None, logits=None):
     p = torch.sigmoid(logits) if probs is None else probs
-    axes = tuple(range(1, p.dim()))
+    axes = tuple(range(min(1, p.dim() - 1), p.dim()))
     beta = params.get("beta")
     if beta is None:
         beta = 1 - targets.detach().mean(axes, keepdim=True)
@@ -136,15 +136,17 @@ def dice(params, targets, probs=None, logits=None):
     p = torch.sigmoid(logits) if probs is None else probs
     if not params.get("include_background", True):
         p, targets = p[:, 1:], targets[:, 1:]
-    shape = (1 if params.get("batch", False) else p.shape[0], -1)
+    one = params.get("batch", False) or p.dim() == 1
+    shape = (1 if one else p.shape[0], -1)
     p, y = p.reshape(shape), targets.reshape(shape)
     inside = (p * y).sum(1)
     power = 2 if params.get("squared_pred", True) else 1
     areas = (p ** power).sum(1) + (y ** power).sum(1)
     if params.get("jaccard", False):
         areas = 2 * (areas - inside)
-    return reduce_(1 - (2 * inside + params.get("smooth_nr", 0.0)) /
-                   (areas + params.get("smooth_dr", 0.002)), params)
+    losses = 1 - (2 * inside + params.get("smooth_nr", 0.0)) / (
+        areas + params.get("smooth_dr", 0.002))
+    return reduce_(losses[0] if one else losses, params)
 
 
 def l1(params, input, targets):
@@ -165,10 +167,12 @@ def huber(params, input, targets):
                         reduction=reduction_of(params))
 
 
-def kl_div(params, targets, log_probs=None, logits=None):
-    if log_probs is None:
+def kl_div(params, targets, log_probs=None, logits=None, probs=None):
+    if logits is not None:
         axis = params.get("class_axis", 0 if logits.dim() == 1 else 1)
         log_probs = F.log_softmax(logits, axis)
+    elif probs is not None:
+        log_probs = probs.log()
     return F.kl_div(log_probs, targets, log_target=params.get("log_target", False),
                     reduction=reduction_of(params))
 
