@@ -7,17 +7,23 @@ set -eu
 lossd=$1
 listen=$2
 
-"$lossd" --listen "$listen" &
+# In a session of its own, so that a Ctrl-C comes once and by way of the trap: a
+# second signal would make lossd drop what it is answering.
+setsid "$lossd" --listen "$listen" &
 pid=$!
-trap 'kill -TERM $pid 2>/dev/null' INT TERM
+trap 'kill -TERM $pid 2>/dev/null' INT HUP
+trap 'trap "" TERM; kill -TERM $pid 2>/dev/null' TERM
 
+# Its own answer and not that of another one which has the port already.
 tries=100
 until curl -fsS -o /dev/null "http://$listen/readyz" 2>/dev/null; do
-	kill -0 $pid 2>/dev/null || { wait $pid; exit; }
 	tries=$((tries - 1))
 	[ $tries -gt 0 ] || { echo "lossd does not answer on $listen" >&2; kill $pid; exit 1; }
+	kill -0 $pid 2>/dev/null || break
 	sleep 0.1
 done
+sleep 0.1
+kill -0 $pid 2>/dev/null || { wait $pid; exit; }
 
 cat <<EOF
 
@@ -27,8 +33,11 @@ curl -s http://$listen/v1/evaluate -H 'Content-Type: application/json' -d '{"los
 
 EOF
 
-# The first wait ends with the signal that the trap hands on, the second with
-# lossd itself, which answers what it has accepted before it exits.
-wait $pid && exit
-kill -0 $pid 2>/dev/null || exit
-wait $pid
+# wait ends with a signal that was handed on, too; lossd may still be draining.
+status=0
+wait $pid || status=$?
+while kill -0 $pid 2>/dev/null; do
+	status=0
+	wait $pid || status=$?
+done
+exit $status
