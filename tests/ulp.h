@@ -181,7 +181,7 @@ static double ulp_exponent(const struct ulp_format *f, double x, uint64_t i)
 enum { ULP_CHUNK = 4096 };
 
 struct ulp_worst {
-	double error;    /* ULP, of any variant */
+	double error;    /* ULP, of the baseline: the others have its bits */
 	double at, at_y; /* its arguments */
 	const char *isa; /* a variant with other bits than the baseline, or NULL */
 	double isa_at;
@@ -225,15 +225,12 @@ static void ulp_set_argument(const struct ulp_function *f, int bits, uint64_t i,
 		ulp_set(x, bits, k, fabs(a));
 }
 
+/* Takes the error of one result into the worst of them. */
 static void ulp_judge(const struct ulp_function *f, int bits, double x, double y, double got,
 		      struct ulp_worst *worst)
 {
 	const struct ulp_format *format = bits == 32 ? &ulp_float : &ulp_double;
 	const long double want = bits == 32 ? f->reference_32(x, y) : f->reference_64(x, y);
-	/* Most are plainly no worse: a ULP is at least this part of the number. */
-	if (got != 0 &&
-	    fabsl(got - want) <= worst->error * fabsl(want) * ldexpl(1, -format->digits))
-		return;
 	const double rounded = bits == 32 ? (double)(float)want : (double)want;
 	const double error = ulp_error(format, got, want, rounded);
 	if (error > worst->error) {
@@ -243,13 +240,46 @@ static void ulp_judge(const struct ulp_function *f, int bits, double x, double y
 	}
 }
 
+/*
+ * Most results are plainly no worse than the worst so far, which takes little
+ * to see in float32: a ULP of a number is more than 2^-24 of it.
+ */
+static void ulp_judge_all(const struct ulp_function *f, int bits, const union ulp_numbers *x,
+			  const union ulp_numbers *y, const union ulp_numbers *got, size_t n,
+			  struct ulp_worst *worst)
+{
+	for (size_t k = 0; k < n; k++) {
+		if (bits == 32) {
+			const double want = f->reference_32(x->f32[k], y->f32[k]);
+			const double limit = worst->error * 0x1p-24 * fabs(want);
+			if (limit > 0 && isfinite(limit) && fabs(got->f32[k] - want) <= limit)
+				continue;
+		}
+		ulp_judge(f, bits, ulp_get(x, bits, k), ulp_get(y, bits, k), ulp_get(got, bits, k),
+			  worst);
+	}
+}
+
 /* The same number, or both a NaN. */
 static bool ulp_same(double a, double b)
 {
 	return (isnan(a) && isnan(b)) || !memcmp(&a, &b, sizeof a);
 }
 
-/* Arguments first, first + step, ...: n <= ULP_CHUNK of them. */
+/* Notes where a variant has other bits than the baseline. */
+static void ulp_find_difference(int bits, const union ulp_numbers *x, const union ulp_numbers *base,
+				const union ulp_numbers *other, size_t n, const char *isa,
+				struct ulp_worst *worst)
+{
+	for (size_t k = 0; k < n; k++) {
+		if (ulp_same(ulp_get(base, bits, k), ulp_get(other, bits, k)))
+			continue;
+		worst->isa = isa;
+		worst->isa_at = ulp_get(x, bits, k);
+	}
+}
+
+/* Arguments start, start + step, ...: n <= ULP_CHUNK of them. */
 static void ulp_measure_chunk(const struct ulp_function *f, int bits, uint64_t start, uint64_t step,
 			      size_t n, struct ulp_worst *worst)
 {
@@ -258,19 +288,12 @@ static void ulp_measure_chunk(const struct ulp_function *f, int bits, uint64_t s
 	for (size_t k = 0; k < n; k++)
 		ulp_set_argument(f, bits, start + k * step, k, &x, &y);
 	simd_variant(bits, 0)->map[f->map](&x, &y, &y, &base, n);
-	for (size_t k = 0; k < n; k++)
-		ulp_judge(f, bits, ulp_get(&x, bits, k), ulp_get(&y, bits, k),
-			  ulp_get(&base, bits, k), worst);
+	ulp_judge_all(f, bits, &x, &y, &base, n, worst);
 	for (int v = 1; v < simd_variant_count(); v++) {
 		simd_variant(bits, v)->map[f->map](&x, &y, &y, &other, n);
-		for (size_t k = 0; k < n; k++) {
-			const double got = ulp_get(&other, bits, k);
-			if (ulp_same(ulp_get(&base, bits, k), got))
-				continue;
-			worst->isa = simd_variant(bits, v)->isa;
-			worst->isa_at = ulp_get(&x, bits, k);
-			ulp_judge(f, bits, ulp_get(&x, bits, k), ulp_get(&y, bits, k), got, worst);
-		}
+		if (memcmp(&base, &other, n * (size_t)bits / 8) != 0)
+			ulp_find_difference(bits, &x, &base, &other, n, simd_variant(bits, v)->isa,
+					    worst);
 	}
 }
 

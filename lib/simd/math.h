@@ -16,6 +16,14 @@
 
 #include "vec.h"
 
+/* A function of the vocabulary: inline in hot loops, or a call where the loop
+ * around it is long and the code would be many times as large. */
+#if SIMD_SSE2 || defined(MATH_OUT_OF_LINE)
+#define MATH static __attribute__((noinline, unused))
+#else
+#define MATH INLINE
+#endif
+
 /* ---- Constants of the dtype ----------------------------------------------- */
 
 #if LOSS_REAL == 32
@@ -182,7 +190,7 @@ INLINE vec v_scale(vec p, struct v_reduced x)
 }
 
 /* exp(x), 1 ULP. */
-INLINE vec v_exp(vec x)
+MATH vec v_exp(vec x)
 {
 	const vec bounded = v_max(v_set(EXP_LOW), v_min(v_set(EXP_HIGH), x));
 	const struct v_reduced e = v_reduce(bounded, SCALE_BIAS);
@@ -222,15 +230,15 @@ INLINE vec v_expm1_poly(vec r)
 }
 
 /* exp(x) - 1, 1.5 ULP. */
-INLINE vec v_expm1(vec x)
+MATH vec v_expm1(vec x)
 {
 	const vec bounded = v_max(v_set(EXPM1_LOW), v_min(v_set(EXP_HIGH), x));
 	const struct v_reduced e = v_expm1_reduce(bounded, R(EXPONENT_BIAS - 1));
 	/* Half of everything, since 2^n is out of range for the largest n. */
 	const vec half_scale = v_exponent(e.rounded);
 	const vec half = v_fma(half_scale, v_expm1_poly(e.r), half_scale - v_set(R(0.5)));
-	/* Halves of denormals lose a bit; -0 loses its sign. */
-	const mask tiny = v_lt(v_abs(x), v_set(REAL_MIN));
+	/* Halves of the smallest numbers lose a bit; -0 loses its sign. */
+	const mask tiny = v_lt(v_abs(x), v_set(4 * REAL_MIN));
 	return v_select(tiny, x, half + half);
 }
 
@@ -269,7 +277,7 @@ INLINE vec v_split_exponent(struct v_split s)
 }
 
 /* k ln 2 + log(1 + f), |f| <= 1/3. */
-INLINE vec v_log_sum(vec k, vec f)
+MATH vec v_log_sum(vec k, vec f)
 {
 #if LOSS_REAL == 32
 	return v_fma(k, v_set(LN2), v_fma(f * f, V_POLY(f, LOG_COEFS), f));
@@ -315,14 +323,14 @@ INLINE mask v_log_is_plain(vec x)
 }
 
 /* log(x), 1 ULP. */
-INLINE vec v_log(vec x)
+MATH vec v_log(vec x)
 {
 	const struct v_log_args a = v_log_args(x);
 	return v_select(v_log_is_plain(x), v_log_sum(a.k, a.f), v_log_special(x));
 }
 
 /* log(1 + x), 1.6 ULP. */
-INLINE vec v_log1p(vec x)
+MATH vec v_log1p(vec x)
 {
 	const vec one = v_set(R(1));
 	const vec u = one + x;
@@ -341,7 +349,7 @@ INLINE vec v_log1p(vec x)
 /* ---- Sigmoid and its relatives -------------------------------------------- */
 
 /* 1 / (1 + exp(-x)), 2.5 ULP, also where it is denormal. */
-INLINE vec v_sigmoid(vec x)
+MATH vec v_sigmoid(vec x)
 {
 	const vec one = v_set(R(1));
 	const vec e = v_exp_neg(v_neg_abs(x));
@@ -349,7 +357,7 @@ INLINE vec v_sigmoid(vec x)
 }
 
 /* 2.5 ULP: -expm1(-2|x|) / (expm1(-2|x|) + 2) with the sign of x. */
-INLINE vec v_tanh(vec x)
+MATH vec v_tanh(vec x)
 {
 	const vec a = v_max(v_set(EXPM1_LOW), v_set(R(-2)) * v_abs(x));
 	const struct v_reduced e = v_expm1_reduce(a, R(EXPONENT_BIAS));
@@ -369,13 +377,13 @@ INLINE vec v_log1p_unit(vec e)
 }
 
 /* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), 2 ULP. */
-INLINE vec v_softplus(vec x)
+MATH vec v_softplus(vec x)
 {
 	return v_max(v_set(0), x) + v_log1p_unit(v_exp_neg(v_neg_abs(x)));
 }
 
 /* log(sigmoid(x)) = -softplus(-x), 2 ULP. */
-INLINE vec v_logsigmoid(vec x)
+MATH vec v_logsigmoid(vec x)
 {
 	return v_neg(v_softplus(v_neg(x)));
 }
@@ -429,7 +437,7 @@ INLINE struct v_pair v_atanh_tail(struct v_pair s)
 }
 
 /* log(x) of a finite x > 0, with as many bits again in the low part. */
-INLINE struct v_pair v_log_pair(vec x)
+MATH struct v_pair v_log_pair(vec x)
 {
 	const struct v_log_args a = v_log_args(x);
 	const struct v_pair s = v_atanh_argument(a.f);
@@ -446,11 +454,11 @@ INLINE struct v_pair v_log_pair(vec x)
  * x^y of x >= 0, 1.5 ULP in float32 and 3 in float64.  As C's pow: 1 if y is 0 or x is 1 even with
  * a NaN, 0^y is 0 or inf; a negative x gives NaN, -0 counts as 0.
  */
-INLINE vec v_pow_pos(vec x, vec y)
+static __attribute__((noinline, unused)) vec v_pow_pos(vec x, vec y)
 {
 	const struct v_pair l = v_log_pair(x);
-	const vec log = v_select(v_log_is_plain(x), l.high, v_log_special(x));
-	const struct v_pair z = v_pair_product(y, log);
+	const vec log_x = v_select(v_log_is_plain(x), l.high, v_log_special(x));
+	const struct v_pair z = v_pair_product(y, log_x);
 	/* Out of range the low part may be NaN, and changes nothing. */
 	const mask in_range = v_lt(v_abs(z.high), v_set(R(-2 * EXP_LOW)));
 	const vec bounded = v_max(v_set(EXP_LOW), v_min(v_set(EXP_HIGH), z.high));
@@ -467,7 +475,7 @@ INLINE vec v_pow_pos(vec x, vec y)
 #define TAN_3PI_8 R(2.41421356237309504880)
 
 /* atan(x), 1.5 ULP: of (a - 1) / (a + 1) + pi/4 or -1 / a + pi/2 for larger a = |x|. */
-INLINE vec v_atan(vec x)
+MATH vec v_atan(vec x)
 {
 	const vec one = v_set(R(1));
 	const vec a = v_abs(x);

@@ -88,12 +88,22 @@ typedef double dvec __attribute__((vector_size(VEC_BYTES)));
 /* The result of a comparison: each lane 0 or -1 (all bits). */
 typedef ivec mask;
 
-/* Chooses the intrinsic of the dtype: BY_REAL(_mm256_sqrt_ps, _mm256_sqrt_pd). */
+/* What depends on the dtype: BY_REAL(sqrtf, sqrt). */
 #if LOSS_REAL == 32
 #define BY_REAL(f32, f64) f32
 #else
 #define BY_REAL(f32, f64) f64
 #endif
+
+/* An intrinsic of the widest vectors: X86(add_ps) is _mm256_add_ps where a vec has 32 bytes. */
+#if SIMD_AVX512
+#define X86(name) _mm512_##name
+#elif SIMD_AVX2
+#define X86(name) _mm256_##name
+#elif SIMD_SSE2
+#define X86(name) _mm_##name
+#endif
+#define X86_REAL(name) BY_REAL(X86(name##_ps), X86(name##_pd))
 
 /* ---- Set, load, store ----------------------------------------------------- */
 
@@ -296,14 +306,8 @@ INLINE vec v_and(mask m, vec x)
 /* a < b ? a : b, so b if either is a NaN. */
 INLINE vec v_min(vec a, vec b)
 {
-#if SIMD_AVX512
-	return (vec)BY_REAL(_mm512_min_ps((__m512)a, (__m512)b),
-			    _mm512_min_pd((__m512d)a, (__m512d)b));
-#elif SIMD_AVX2
-	return (vec)BY_REAL(_mm256_min_ps((__m256)a, (__m256)b),
-			    _mm256_min_pd((__m256d)a, (__m256d)b));
-#elif SIMD_SSE2
-	return (vec)BY_REAL(_mm_min_ps((__m128)a, (__m128)b), _mm_min_pd((__m128d)a, (__m128d)b));
+#ifdef X86
+	return X86_REAL(min)(a, b);
 #else
 	return v_select(v_lt(a, b), a, b);
 #endif
@@ -312,14 +316,8 @@ INLINE vec v_min(vec a, vec b)
 /* a > b ? a : b, so b if either is a NaN. */
 INLINE vec v_max(vec a, vec b)
 {
-#if SIMD_AVX512
-	return (vec)BY_REAL(_mm512_max_ps((__m512)a, (__m512)b),
-			    _mm512_max_pd((__m512d)a, (__m512d)b));
-#elif SIMD_AVX2
-	return (vec)BY_REAL(_mm256_max_ps((__m256)a, (__m256)b),
-			    _mm256_max_pd((__m256d)a, (__m256d)b));
-#elif SIMD_SSE2
-	return (vec)BY_REAL(_mm_max_ps((__m128)a, (__m128)b), _mm_max_pd((__m128d)a, (__m128d)b));
+#ifdef X86
+	return X86_REAL(max)(a, b);
 #else
 	return v_select(v_gt(a, b), a, b);
 #endif
@@ -328,14 +326,10 @@ INLINE vec v_max(vec a, vec b)
 /* Correctly rounded. */
 INLINE vec v_sqrt(vec x)
 {
-#if SIMD_AVX512
-	return (vec)BY_REAL(_mm512_sqrt_ps((__m512)x), _mm512_sqrt_pd((__m512d)x));
-#elif SIMD_AVX2
-	return (vec)BY_REAL(_mm256_sqrt_ps((__m256)x), _mm256_sqrt_pd((__m256d)x));
-#elif SIMD_SSE2
-	return (vec)BY_REAL(_mm_sqrt_ps((__m128)x), _mm_sqrt_pd((__m128d)x));
+#ifdef X86
+	return X86_REAL(sqrt)(x);
 #elif SIMD_NEON
-	return (vec)BY_REAL(vsqrtq_f32((float32x4_t)x), vsqrtq_f64((float64x2_t)x));
+	return BY_REAL(vsqrtq_f32, vsqrtq_f64)(x);
 #else
 	UNROLL for (int i = 0; i < LANES; i++) x[i] = BY_REAL(sqrtf, sqrt)(x[i]);
 	return x;
@@ -368,18 +362,20 @@ INLINE __m128d simd_fma_to_odd(__m128d a, __m128d b, __m128d c)
 
 #endif
 
-/* a * b + c with one rounding. */
-INLINE vec v_fma(vec a, vec b, vec c)
+/* a * b + c with one rounding.  Where that takes many instructions it is a
+ * call: a build that nobody with a CPU of this century runs must not take
+ * minutes to compile. */
+#if SIMD_SSE2
+static __attribute__((noinline, unused))
+#else
+INLINE
+#endif
+vec v_fma(vec a, vec b, vec c)
 {
-#if SIMD_AVX512
-	return (vec)BY_REAL(_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c),
-			    _mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c));
-#elif SIMD_AVX2
-	return (vec)BY_REAL(_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c),
-			    _mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c));
+#if SIMD_AVX512 || SIMD_AVX2
+	return X86_REAL(fmadd)(a, b, c);
 #elif SIMD_NEON
-	return (vec)BY_REAL(vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b),
-			    vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b));
+	return BY_REAL(vfmaq_f32, vfmaq_f64)(c, a, b);
 #elif SIMD_SSE2 && LOSS_REAL == 32
 	const __m128d lo = simd_fma_to_odd(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
 	const __m128d hi = simd_fma_to_odd(_mm_cvtps_pd(_mm_movehl_ps(a, a)),
@@ -397,14 +393,11 @@ INLINE vec v_fma(vec a, vec b, vec c)
 INLINE vec v_round(vec x)
 {
 #if SIMD_AVX512
-	return (vec)BY_REAL(_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT),
-			    _mm512_roundscale_pd((__m512d)x, _MM_FROUND_TO_NEAREST_INT));
+	return X86_REAL(roundscale)(x, _MM_FROUND_TO_NEAREST_INT);
 #elif SIMD_AVX2
-	enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
-	return (vec)BY_REAL(_mm256_round_ps((__m256)x, NEAREST),
-			    _mm256_round_pd((__m256d)x, NEAREST));
+	return X86_REAL(round)(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #elif SIMD_NEON
-	return (vec)BY_REAL(vrndnq_f32((float32x4_t)x), vrndnq_f64((float64x2_t)x));
+	return BY_REAL(vrndnq_f32, vrndnq_f64)(x);
 #else
 	const vec whole = v_set(BY_REAL(0x1p23f, 0x1p52));
 	const vec a = v_abs(x);
@@ -438,13 +431,15 @@ INLINE ivec v_to_int(vec x)
 
 /* ---- Tails ---------------------------------------------------------------- */
 
+#if SIMD_AVX512
+typedef BY_REAL(__mmask16, __mmask8) simd_lanes; /* a bit for each lane */
+#endif
+
 /* The first n elements, 0 <= n <= LANES, and fill behind them; reads no others. */
 INLINE vec v_load_n(const real *p, int n, real fill)
 {
 #if SIMD_AVX512
-	const unsigned on = (1u << n) - 1;
-	return (vec)BY_REAL(_mm512_mask_loadu_ps((__m512)v_set(fill), (__mmask16)on, p),
-			    _mm512_mask_loadu_pd((__m512d)v_set(fill), (__mmask8)on, p));
+	return X86_REAL(mask_loadu)(v_set(fill), (simd_lanes)((1u << n) - 1), p);
 #elif SIMD_AVX2
 	const mask on = m_first(n);
 	return v_select(on, (vec)BY_REAL(_mm256_maskload_ps, _mm256_maskload_pd)(p, (__m256i)on),
@@ -460,9 +455,7 @@ INLINE vec v_load_n(const real *p, int n, real fill)
 INLINE void v_store_n(real *p, vec v, int n)
 {
 #if SIMD_AVX512
-	const unsigned on = (1u << n) - 1;
-	BY_REAL(_mm512_mask_storeu_ps(p, (__mmask16)on, (__m512)v),
-		_mm512_mask_storeu_pd(p, (__mmask8)on, (__m512d)v));
+	X86_REAL(mask_storeu)(p, (simd_lanes)((1u << n) - 1), v);
 #elif SIMD_AVX2
 	BY_REAL(_mm256_maskstore_ps(p, (__m256i)m_first(n), (__m256)v),
 		_mm256_maskstore_pd(p, (__m256i)m_first(n), (__m256d)v));
@@ -599,27 +592,217 @@ INLINE real gmax_result(const struct gmax *g)
  * Short rows are worked on GROUP at a time, one row per lane: the tile holds
  * element j of all rows at tile[j * GROUP ...], lane = row.
  *
- * transpose_in fills a tile of c * GROUP reals from rows_n <= GROUP rows of c
- * reals, row_stride reals apart; lanes without a row become 0.
+ * A vec is a row of 16-byte pieces, and x86 shuffles best inside a piece.  So
+ * the unit of work is LANES rows by PIECE columns in PIECE vecs: piece p of vec
+ * i holds the columns of row p * PIECE + i, and each piece is transposed in
+ * itself.
  */
-INLINE void transpose_in(real *restrict tile, const real *restrict rows, int64_t row_stride,
-			 int rows_n, int c)
+enum { PIECE = 16 / (int)sizeof(real), PIECES = LANES / PIECE };
+
+typedef real piece __attribute__((vector_size(16)));
+
+/* The first n elements, 1 <= n <= PIECE, and 0 behind them. */
+INLINE piece piece_load(const real *p, int n)
 {
-	for (int j = 0; j < c; j++) {
-		for (int i = 0; i < rows_n; i++)
-			tile[j * GROUP + i] = rows[i * row_stride + j];
-		for (int i = rows_n; i < GROUP; i++)
-			tile[j * GROUP + i] = 0;
+	piece v = {0};
+	if (n == PIECE) {
+		memcpy(&v, p, sizeof(v));
+	} else if (n == 1) {
+		v[0] = p[0];
+	} else {
+		/* In a register: a vector put together in memory stalls its load. */
+		typedef int64_t pair __attribute__((vector_size(16)));
+		int64_t first_two;
+		memcpy(&first_two, p, sizeof(first_two));
+		v = (piece)(pair){first_two};
+		if (n == 3)
+			v[PIECE / 2] = p[2];
+	}
+	return v;
+}
+
+INLINE void piece_store(real *p, piece v, int n)
+{
+	if (n == PIECE)
+		memcpy(p, &v, sizeof(v));
+	else if (n == 1)
+		p[0] = v[0];
+	else
+		memcpy(p, &v, sizeof(int64_t));
+	if (n == 3)
+		p[2] = v[PIECE / 2];
+}
+
+/* PIECES pieces, the first one lowest. */
+INLINE vec v_from_pieces(const piece *p)
+{
+#if SIMD_AVX512
+	__m512i v = _mm512_castsi128_si512((__m128i)p[0]);
+	v = _mm512_inserti64x2(v, (__m128i)p[1], 1);
+	v = _mm512_inserti64x2(v, (__m128i)p[2], 2);
+	return (vec)_mm512_inserti64x2(v, (__m128i)p[3], 3);
+#elif SIMD_AVX2
+	return (vec)_mm256_set_m128i((__m128i)p[1], (__m128i)p[0]);
+#else
+	return p[0];
+#endif
+}
+
+INLINE void v_to_pieces(piece *p, vec v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+/* Lanes of a and b in turn, of the lower or the upper half of each piece. */
+INLINE vec v_zip_low(vec a, vec b)
+{
+#ifdef X86
+	return X86_REAL(unpacklo)(a, b);
+#elif LOSS_REAL == 32
+	return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#else
+	return __builtin_shufflevector(a, b, 0, 2);
+#endif
+}
+
+INLINE vec v_zip_high(vec a, vec b)
+{
+#ifdef X86
+	return X86_REAL(unpackhi)(a, b);
+#elif LOSS_REAL == 32
+	return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+	return __builtin_shufflevector(a, b, 1, 3);
+#endif
+}
+
+#if LOSS_REAL == 32
+
+/* The same of pairs of lanes. */
+INLINE vec v_zip_low_pairs(vec a, vec b)
+{
+#ifdef X86
+	return (vec)X86(unpacklo_pd)((dvec)a, (dvec)b);
+#else
+	return __builtin_shufflevector(a, b, 0, 1, 4, 5);
+#endif
+}
+
+INLINE vec v_zip_high_pairs(vec a, vec b)
+{
+#ifdef X86
+	return (vec)X86(unpackhi_pd)((dvec)a, (dvec)b);
+#else
+	return __builtin_shufflevector(a, b, 2, 3, 6, 7);
+#endif
+}
+
+/* Lane j of piece p of v[i] changes places with lane i of piece p of v[j]. */
+INLINE void transpose_pieces(vec v[PIECE])
+{
+	const vec a = v_zip_low(v[0], v[1]), b = v_zip_high(v[0], v[1]);
+	const vec c = v_zip_low(v[2], v[3]), d = v_zip_high(v[2], v[3]);
+	v[0] = v_zip_low_pairs(a, c);
+	v[1] = v_zip_high_pairs(a, c);
+	v[2] = v_zip_low_pairs(b, d);
+	v[3] = v_zip_high_pairs(b, d);
+}
+
+#else
+
+INLINE void transpose_pieces(vec v[PIECE])
+{
+	const vec low = v_zip_low(v[0], v[1]);
+	v[1] = v_zip_high(v[0], v[1]);
+	v[0] = low;
+}
+
+#endif
+
+/* LANES rows, of which rows_n exist, by PIECE columns, of which n exist. */
+INLINE void transpose_block_in(real *restrict tile, const real *restrict rows, int64_t row_stride,
+			       int rows_n, int n)
+{
+	vec v[PIECE];
+	UNROLL for (int i = 0; i < PIECE; i++)
+	{
+		piece p[PIECES];
+		UNROLL for (int k = 0; k < PIECES; k++)
+		{
+			const int row = k * PIECE + i;
+			p[k] = row < rows_n ? piece_load(rows + row * row_stride, n) : (piece){0};
+		}
+		v[i] = v_from_pieces(p);
+	}
+	transpose_pieces(v);
+	UNROLL for (int i = 0; i < PIECE; i++) if (i < n) v_store(tile + i * GROUP, v[i]);
+}
+
+INLINE void transpose_block_out(real *restrict rows, int64_t row_stride, const real *restrict tile,
+				int rows_n, int n)
+{
+	vec v[PIECE];
+	UNROLL for (int i = 0; i < PIECE; i++) v[i] = i < n ? v_load(tile + i * GROUP) : v_set(0);
+	transpose_pieces(v);
+	UNROLL for (int i = 0; i < PIECE; i++)
+	{
+		piece p[PIECES];
+		v_to_pieces(p, v[i]);
+		UNROLL for (int k = 0; k < PIECES; k++) if (k * PIECE + i < rows_n)
+			piece_store(rows + (k * PIECE + i) * row_stride, p[k], n);
 	}
 }
 
-/* The way back: writes rows_n * c reals and nothing between or behind the rows. */
-INLINE void transpose_out(real *restrict rows, int64_t row_stride, const real *restrict tile,
-			  int rows_n, int c)
+/* Blocks of n columns; the last begins early rather than end late. */
+INLINE void transpose_group_in(real *restrict tile, const real *restrict rows, int64_t row_stride,
+			       int rows_n, int c, int n)
 {
-	for (int i = 0; i < rows_n; i++)
-		for (int j = 0; j < c; j++)
-			rows[i * row_stride + j] = tile[j * GROUP + i];
+	for (int j = 0; j < c; j += n) {
+		const int at = j + n <= c ? j : c - n;
+		UNROLL for (int r = 0; r < REGS; r++) transpose_block_in(
+			tile + at * GROUP + r * LANES, rows + r * LANES * row_stride + at,
+			row_stride, rows_n - r * LANES, n);
+	}
+}
+
+INLINE void transpose_group_out(real *restrict rows, int64_t row_stride, const real *restrict tile,
+				int rows_n, int c, int n)
+{
+	for (int j = 0; j < c; j += n) {
+		const int at = j + n <= c ? j : c - n;
+		UNROLL for (int r = 0; r < REGS; r++)
+			transpose_block_out(rows + r * LANES * row_stride + at, row_stride,
+					    tile + at * GROUP + r * LANES, rows_n - r * LANES, n);
+	}
+}
+
+/*
+ * Fills a tile of c * GROUP reals from rows_n <= GROUP rows of c >= 1 reals,
+ * row_stride reals apart; lanes without a row become 0.  Reads nothing between
+ * or behind the rows.
+ */
+static __attribute__((unused)) void transpose_in(real *restrict tile, const real *restrict rows,
+						 int64_t row_stride, int rows_n, int c)
+{
+	/* In the common cases the counts are constants, and nothing but shuffles is left. */
+	if (rows_n == GROUP && c >= PIECE)
+		transpose_group_in(tile, rows, row_stride, GROUP, c, PIECE);
+	else if (rows_n == GROUP && c == 2)
+		transpose_group_in(tile, rows, row_stride, GROUP, 2, 2);
+	else
+		transpose_group_in(tile, rows, row_stride, rows_n, c, c < PIECE ? c : PIECE);
+}
+
+/* The way back: writes rows_n * c reals and nothing between or behind the rows. */
+static __attribute__((unused)) void transpose_out(real *restrict rows, int64_t row_stride,
+						  const real *restrict tile, int rows_n, int c)
+{
+	if (rows_n == GROUP && c >= PIECE)
+		transpose_group_out(rows, row_stride, tile, GROUP, c, PIECE);
+	else if (rows_n == GROUP && c == 2)
+		transpose_group_out(rows, row_stride, tile, GROUP, 2, 2);
+	else
+		transpose_group_out(rows, row_stride, tile, rows_n, c, c < PIECE ? c : PIECE);
 }
 
 #endif
