@@ -38,7 +38,7 @@
 /* A place between two numbers where a thread may begin to read. */
 struct api_cut {
 	uint64_t offset; /* in the array's text, behind a comma */
-	uint64_t number; /* how many numbers stand before it */
+	uint64_t number; /* how many numbers stand before it, if all is well so far */
 	int depth;       /* how many arrays are open there */
 };
 
@@ -58,7 +58,7 @@ struct api_array {
 
 	const struct api_cut *cuts; /* one per chunk; the first is the start */
 	size_t chunks;
-	const char *text_end; /* of the whole document: bytes up to here may be read */
+	const char *fast; /* up to here a reader may look 64 bytes ahead */
 };
 
 struct api_document {
