@@ -378,6 +378,13 @@ static enum api_problem problem_of(const struct srv_job *job)
 	return API_CANCELLED;
 }
 
+static uint64_t bytes_out(const struct srv_job *job)
+{
+	if (!job->reply || job->client_is_gone || strcmp(job->method, "HEAD") == 0)
+		return 0;
+	return job->reply->bytes;
+}
+
 static const char *end_name(enum MHD_RequestTerminationCode code)
 {
 	switch (code) {
@@ -453,7 +460,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
 		.route = job->request.match.route,
 		.status = problem || !job->reply ? api_problem_status(problem) : job->reply->status,
 		.bytes_in = job->request.body_bytes,
-		.bytes_out = job->reply && !job->client_is_gone ? job->reply->bytes : 0,
+		.bytes_out = bytes_out(job),
 		.duration_ns = uv_hrtime() - job->begun_ns,
 	};
 	srv_stats_request(loop->stats, &facts);

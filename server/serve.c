@@ -52,6 +52,12 @@ static bool fail(const char *what, const char *why)
 	return false;
 }
 
+static bool fail_file(const char *flag, const char *path, const char *why)
+{
+	fprintf(stderr, "lossd: %s %s: %s\n", flag, path, why);
+	return false;
+}
+
 /* ---- Admission ------------------------------------------------------------ */
 
 bool srv_admit(struct srv *srv)
@@ -367,7 +373,7 @@ static bool start_parts(struct run *run)
 	if (config->token_file) {
 		srv->tokens = srv_tokens_new(config->token_file, why, sizeof why);
 		if (!srv->tokens)
-			return fail(config->token_file, why);
+			return fail_file("--token-file", config->token_file, why);
 	}
 	srv->peers = srv_peers_new(config->connections_per_ip);
 	srv->pool = srv->peers ? srv_pool_new((size_t)config->workers) : NULL;
@@ -440,31 +446,44 @@ static void release(struct run *run)
 	srv_log_free(srv->log);
 }
 
-int srv_serve(const struct srv_config *config)
+/* After a failed start: the loops that there are stop at once. */
+static void abandon(struct run *run)
 {
-	struct run *run = calloc(1, sizeof *run);
+	drain_all(run);
+	if (run->loops_ready > 0)
+		run_loops(run);
+	for (size_t i = run->threads_started + 1; i < run->loops_ready; i++)
+		srv_loop_run(&run->srv.loops[i]);
+	release(run);
+}
 
-	if (!run)
-		return EXIT_START;
-	run->srv.config = config;
-	run->srv.started_ns = uv_hrtime();
-	run->srv.started_at = time(NULL);
+static bool start(struct run *run)
+{
 	signal(SIGPIPE, SIG_IGN);
 	json_object_seed(0); /* before there are threads */
-	if (!sockets_open(&run->sockets, config) || !check_exposure(&run->sockets, config) ||
-	    !start_parts(run))
-		return EXIT_START; /* the process ends; the system cleans up */
+	if (!sockets_open(&run->sockets, run->srv.config) ||
+	    !check_exposure(&run->sockets, run->srv.config) || !start_parts(run))
+		return false;
 	announce(run);
-	if (!threads_start(run))
+	return threads_start(run);
+}
+
+int srv_serve(const struct srv_config *config)
+{
+	struct run run = {
+		.srv.config = config, .srv.started_ns = uv_hrtime(), .srv.started_at = time(NULL)};
+
+	if (!start(&run)) {
+		abandon(&run);
 		return EXIT_START;
-	run_loops(run);
-	remove_unix_files(&run->sockets);
-	srv_log_say(run->srv.log, SRV_INFO, "stopped", NULL, NULL);
-	if (has_jobs(run)) { /* a worker is still in one */
-		srv_log_free(run->srv.log);
+	}
+	run_loops(&run);
+	remove_unix_files(&run.sockets);
+	srv_log_say(run.srv.log, SRV_INFO, "stopped", NULL, NULL);
+	if (has_jobs(&run)) { /* a worker is still in one */
+		srv_log_free(run.srv.log);
 		_exit(EXIT_SUCCESS);
 	}
-	release(run);
-	free(run);
+	release(&run);
 	return EXIT_SUCCESS;
 }
