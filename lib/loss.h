@@ -1,8 +1,9 @@
 /*
  * libloss: losses of machine learning, their gradients, and why they become NaN.
  *
- * The one public header.  Everything a caller needs stands here; nothing in
- * lib/ does I/O, starts a thread, takes a lock or allocates memory.
+ * The one public header (with loss_findings.h, a table it includes).
+ * Everything a caller needs stands here; nothing in lib/ does I/O, starts a
+ * thread, takes a lock or allocates memory.
  *
  * THE WORDS
  *   n   samples (the first axis of the prediction)
@@ -13,23 +14,27 @@
  *       sample of an overlap loss such as dice
  *   prediction  the input row 0 of a loss: logits, probs, log_probs or input
  *
- * A LOSS IN FIVE CALLS
+ * A LOSS IN FOUR STEPS
  *
  *     struct loss_spec spec;
  *     loss_spec_init(&spec, loss_find("cross_entropy"));
+ *
  *     struct loss_input in[] = {
- *         {.role = LOSS_ROLE_LOGITS, .tensor = logits, .gradient = g},
+ *         {.role = LOSS_ROLE_LOGITS, .tensor = logits, .differentiate = true},
  *         {.role = LOSS_ROLE_TARGETS, .tensor = targets},
  *     };
  *     struct loss_plan plan;
- *     if (loss_plan(&plan, &spec, in, 2, NULL, &err)) ...       checks everything
- *     loss_plan_begin(&plan, scratch);                          plan.scratch_bytes of it
+ *     if (loss_plan_init(&plan, &spec, in, 2, &err)) ...        checks everything
+ *
+ *     struct loss_outputs out = {.scratch = scratch, .gradients = {g}, .scale = 1};
+ *     loss_plan_begin(&plan, &out);
  *     for (int64_t n; (n = loss_plan_next(&plan)) > 0;)
  *         for (int64_t b = 0; b < n; b++)
  *             loss_plan_run(&plan, b);                          any order, any thread
- *     loss_plan_finish(&plan, &result, &err);
  *
- * or loss_evaluate(), which is those calls in a loop.
+ *     if (loss_plan_finish(&plan, &result, &err)) ...
+ *
+ * The last two steps in a loop on one thread are loss_plan_evaluate().
  *
  * NUMBERS.  Element arithmetic is done in the dtype of the spec, every sum
  * across elements or rows in float64 with a fixed tree.  Results do not depend
@@ -50,6 +55,7 @@
 #ifndef LOSS_H
 #define LOSS_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,6 +63,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The library is compiled with -fvisibility=hidden: what stands here is what
+ * libloss.so exports. */
+#pragma GCC visibility push(default)
 
 #define LOSS_VERSION "1.0.0"
 
@@ -196,6 +206,8 @@ struct loss_input_row {
 	enum loss_shape shape;
 	bool optional;
 	bool differentiable; /* on request; the prediction's is given by default */
+	bool factor;         /* multiplies the finished loss */
+	double absent;       /* what an optional input is taken for when it is not given */
 	const char *doc;     /* NULL: the role's */
 };
 
@@ -312,7 +324,7 @@ struct loss_spec {
 	const struct loss *loss;
 	enum loss_dtype dtype; /* of the arithmetic: LOSS_FLOAT32 or LOSS_FLOAT64 */
 	struct loss_common common;
-	_Alignas(8) unsigned char params[LOSS_PARAMS_BYTES]; /* the loss's own struct */
+	alignas(8) unsigned char params[LOSS_PARAMS_BYTES]; /* the loss's own struct */
 };
 
 /* All defaults.  Required parameters are NaN until set. */
@@ -366,13 +378,19 @@ struct loss_weight_params {
 	loss_choice on_zero_count; /* enum loss_on_zero_count */
 };
 
-/* Rows of struct loss_weight_params, for decoding and documentation. */
-extern const struct loss_param_row loss_weight_rows[];
-extern const size_t loss_weight_row_count;
+/* Row `index` of struct loss_weight_params; NULL past the end. */
+const struct loss_param_row *loss_weight_param_at(size_t index);
+
+/* Defaults; `from` must still be set. */
+void loss_weight_init(struct loss_weight_params *params);
+
+/* Set one member by name.  UNKNOWN_PARAM, PARAM_TYPE, PARAM_RANGE. */
+enum loss_code loss_weight_set(struct loss_weight_params *params, const char *name,
+			       struct loss_value value, struct loss_error *err);
 
 /* Weights of c classes from how often each occurs.  A class that never occurs
  * gets 0 (drop), the largest finite weight (max_finite) or makes the call fail
- * with PARAM_RANGE (error), wherever its formula is infinite.
+ * with PARAM_RANGE (error).
  * Sources: ENet (Paszke 2016), scikit-learn, Cui 2019, SegNet (Eigen 2015). */
 enum loss_code loss_class_weights(const struct loss_weight_params *params, const int64_t *counts,
 				  int64_t c, double *weights, struct loss_error *err);
@@ -420,7 +438,7 @@ struct loss_plan {
 	int64_t elements; /* elements of the prediction */
 	int loss_rank;    /* shape of the unreduced loss */
 	int64_t loss_shape[LOSS_RANK_MAX];
-	_Alignas(64) unsigned char opaque[3072];
+	alignas(64) unsigned char opaque[4096];
 };
 
 /* Check a spec and its inputs and lay out the evaluation: every error that a
@@ -566,6 +584,8 @@ void loss_diagnose(const struct loss_plan *plan, const struct loss_result *resul
 /* The name of the instruction set chosen at start ("x86-64-v3", ...).  The
  * environment variable LOSS_ISA (baseline, v3, v4) can force a lower one. */
 const char *loss_isa(void);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

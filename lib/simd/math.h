@@ -185,7 +185,7 @@ INLINE vec v_scale(vec p, struct v_reduced x)
 			    _mm512_scalef_pd((__m512d)p, (__m512d)x.n));
 #else
 	const ivec half = v_shift_right(x.rounded, 1);
-	return p * v_exponent(half) * v_exponent(x.rounded - half);
+	return p * v_exponent(half) * v_exponent(v_sub_bits(x.rounded, half));
 #endif
 }
 
@@ -256,12 +256,10 @@ struct v_split {
 INLINE struct v_split v_split(vec x)
 {
 	const ivec one = v_bits(v_set(R(1)));
-	const ivec exponent_mask = v_bits(v_set(REAL_INF));
-	const ivec exponent = (v_bits(x) + (one - v_bits(v_set(MANTISSA_LOW)))) & exponent_mask;
-	return (struct v_split){
-		.exponent = exponent,
-		.m = v_from_bits(v_bits(x) - (exponent - one)),
-	};
+	const ivec up = v_sub_bits(one, v_bits(v_set(MANTISSA_LOW)));
+	const ivec exponent = v_add_bits(v_bits(x), up) & v_bits(v_set(REAL_INF));
+	const ivec m = v_sub_bits(v_bits(x), v_sub_bits(exponent, one));
+	return (struct v_split){.exponent = exponent, .m = v_from_bits(m)};
 }
 
 /* The biased exponent as a number. */
@@ -338,8 +336,8 @@ MATH vec v_log1p(vec x)
 	const vec lost = x - (u - one);
 	const struct v_split s = v_split(u);
 	const vec k = v_split_exponent(s) - v_set(R(EXPONENT_BIAS));
-	const ivec twice_bias = v_bits(v_set(R(1))) + v_bits(v_set(R(1)));
-	const vec down = v_from_bits(twice_bias - s.exponent); /* 2^-k */
+	const ivec twice_bias = v_add_bits(v_bits(one), v_bits(one));
+	const vec down = v_from_bits(v_sub_bits(twice_bias, s.exponent)); /* 2^-k */
 	const vec f = (s.m - one) + v_and(v_lt(x, v_set(R(0x1p100))), lost * down);
 	const mask plain = m_and(v_log_is_plain(u), v_ne(x, v_set(0)));
 	const vec special = v_select(v_eq(x, v_set(0)), x, v_log_special(u));

@@ -154,6 +154,17 @@ INLINE vec v_from_bits(ivec x)
 	return (vec)x;
 }
 
+/* Wrap around, as bits of any number may (those of a NaN do). */
+INLINE ivec v_add_bits(ivec a, ivec b)
+{
+	return (ivec)((uvec)a + (uvec)b);
+}
+
+INLINE ivec v_sub_bits(ivec a, ivec b)
+{
+	return (ivec)((uvec)a - (uvec)b);
+}
+
 /* Shifts all lanes, zeros coming in at either end. */
 INLINE ivec v_shift_left(ivec x, int bits)
 {
@@ -366,11 +377,13 @@ INLINE __m128d simd_fma_to_odd(__m128d a, __m128d b, __m128d c)
  * call: a build that nobody with a CPU of this century runs must not take
  * minutes to compile. */
 #if SIMD_SSE2
-static __attribute__((noinline, unused))
+static
+	__attribute__((noinline, unused))
 #else
 INLINE
 #endif
-vec v_fma(vec a, vec b, vec c)
+	vec
+	v_fma(vec a, vec b, vec c)
 {
 #if SIMD_AVX512 || SIMD_AVX2
 	return X86_REAL(fmadd)(a, b, c);
@@ -415,7 +428,7 @@ INLINE vec v_from_int(ivec x)
 	return __builtin_convertvector(x, vec);
 #else
 	const vec magic = v_set(0x1.8p52);
-	return (vec)(x + (ivec)magic) - magic;
+	return (vec)v_add_bits(x, (ivec)magic) - magic;
 #endif
 }
 
@@ -425,7 +438,7 @@ INLINE ivec v_to_int(vec x)
 	return __builtin_convertvector(x, ivec);
 #else
 	const vec magic = v_set(0x1.8p52);
-	return (ivec)(x + magic) - (ivec)magic;
+	return v_sub_bits((ivec)(x + magic), (ivec)magic);
 #endif
 }
 

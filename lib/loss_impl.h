@@ -1,0 +1,344 @@
+/*
+ * What the files of the library share: the evaluation as the kernels see it,
+ * and the words a file in losses/ describes its loss with.
+ *
+ * A loss file includes one driver (simd/elementwise.h, simd/rowwise.h,
+ * simd/overlap.h), writes its math as a small function over vectors with the
+ * gradient directly under the value, and ends with its descriptor.  It is
+ * compiled once for every instruction set and dtype; only the baseline
+ * float32 build emits the descriptor.
+ */
+#ifndef LOSS_IMPL_H
+#define LOSS_IMPL_H
+
+#include <math.h>
+#include <string.h>
+
+#include "loss.h"
+
+/* ---- Descriptors ---------------------------------------------------------- */
+
+/* A parameter row: name, type and place come from the struct member. */
+#define LOSS_PARAM(owner, member, ...)                                                             \
+	{                                                                                          \
+		.name = #member, .kind = LOSS_KIND_OF(((struct owner *)0)->member),                \
+		.offset = offsetof(struct owner, member), __VA_ARGS__                              \
+	}
+
+#define LOSS_KIND_OF(member)                                                                       \
+	_Generic((member), double                                                                  \
+		 : LOSS_PARAM_REAL, int64_t                                                        \
+		 : LOSS_PARAM_INTEGER, loss_flag                                                   \
+		 : LOSS_PARAM_FLAG, loss_choice                                                    \
+		 : LOSS_PARAM_CHOICE, struct loss_maybe                                            \
+		 : LOSS_PARAM_MAYBE)
+
+#define LOSS_PARAMS(owner, ...)                                                                    \
+	.params = (const struct loss_param_row[]){__VA_ARGS__},                                    \
+	.param_count = (int)(sizeof((struct loss_param_row[]){__VA_ARGS__}) /                      \
+			     sizeof(struct loss_param_row)),                                       \
+	.params_bytes = sizeof(struct owner)
+
+#define LOSS_INPUTS(...)                                                                           \
+	.inputs = (const struct loss_input_row[]){__VA_ARGS__},                                    \
+	.input_count = (int)(sizeof((struct loss_input_row[]){__VA_ARGS__}) /                      \
+			     sizeof(struct loss_input_row))
+
+#define LOSS_INPUT(name, ...)                                                                      \
+	{                                                                                          \
+		.role = LOSS_ROLE_##name, __VA_ARGS__                                              \
+	}
+
+/* Bounds, in words. */
+#define ABOVE(x)    .min = {LOSS_OPEN, (x)}
+#define AT_LEAST(x) .min = {LOSS_CLOSED, (x)}
+#define BELOW(x)    .max = {LOSS_OPEN, (x)}
+#define AT_MOST(x)  .max = {LOSS_CLOSED, (x)}
+#define ONE_OF(...) .choices = {__VA_ARGS__}
+#define NOTHING     .init = NAN /* the default of a loss_maybe */
+
+#define LOSS_ALL_REDUCTIONS (1 << LOSS_NONE | 1 << LOSS_MEAN | 1 << LOSS_SUM)
+
+/* ---- Kernels -------------------------------------------------------------- */
+
+struct loss_eval;
+struct loss_scan;
+
+/* What a block leaves behind; combined in index order. */
+struct loss_partial {
+	double sum;     /* of the losses */
+	double count;   /* of what the denominator counts */
+	uint32_t flags; /* enum loss_flags, LOSS_BAD_* */
+	int64_t units;  /* that count (not ignored, not masked) */
+};
+
+/* Flags between the kernels and finish: data that makes the call fail. */
+enum {
+	LOSS_BAD_INDEX = 1 << 8,      /* a class index is out of range */
+	LOSS_BAD_PROB = 1 << 9,       /* a probability outside [0, 1] */
+	LOSS_SAW_MASKED_ROW = 1 << 10 /* a row of nothing but -Infinity */
+};
+
+typedef void loss_block_fn(const struct loss_eval *e, int64_t block, struct loss_partial *out);
+typedef void loss_scan_fn(const struct loss_eval *e, int64_t block, struct loss_scan *scan);
+
+enum { LOSS_FORMS = LOSS_ROLE_INPUT + 1 };
+
+/* The code of one loss for one instruction set and dtype, by the form of the
+ * prediction (enum loss_role up to LOSS_ROLE_INPUT). */
+struct loss_kernels {
+	loss_block_fn *main[LOSS_FORMS];
+	loss_block_fn *prepare[LOSS_FORMS]; /* a phase before it, where the family has one */
+	loss_scan_fn *scan[LOSS_FORMS];     /* the same math again, telling each event's place */
+};
+
+/* Things the math notices about single values; each is a finding. */
+enum loss_event {
+	LOSS_EVENT_LOG_FLOORED,
+	LOSS_EVENT_LOG_ZERO,
+	LOSS_EVENT_ZERO_TIMES_INF,
+	LOSS_EVENT_DIV_ZERO,
+	LOSS_EVENT_GRADIENT_FLOORED,
+	LOSS_EVENT_BAD_PROB, /* makes the call fail */
+	LOSS_EVENT_COUNT
+};
+
+/* Receives the places of events; `element` is a flat index into the prediction. */
+struct loss_scan {
+	void (*hit)(struct loss_scan *scan, enum loss_event event, int64_t element);
+};
+
+/* ---- The evaluation ------------------------------------------------------- */
+
+/* An input as the kernels see it. */
+struct loss_operand {
+	const void *data; /* NULL: not given */
+	const struct loss_input_row *row;
+	int index;     /* in the caller's list; -1: not given */
+	int64_t count; /* elements */
+	int rank;
+	int64_t shape[LOSS_RANK_MAX];
+	/* Strides in elements along the axes of what it broadcasts to; `full`
+	 * and `single` are the two cases that need none. */
+	bool full, single;
+	int64_t stride[LOSS_RANK_MAX];
+};
+
+struct loss_phase {
+	loss_block_fn *run;
+	int64_t blocks;
+};
+
+/* Sums over one sample: p y; p or p^2; y or y^2. */
+struct loss_overlap {
+	double i, p, y;
+};
+
+struct loss_overlap_kind {
+	bool squared;         /* sums of squares */
+	bool batch;           /* one overlap of the whole batch */
+	bool skip_background; /* channel 0 is left out */
+};
+
+/* What the gradient of a sample is made of, scaled already. */
+struct loss_slopes {
+	double d_i, d_p;
+	bool counts;
+};
+
+/* The sums of one unit, after phase `prepare` (overlap.c). */
+struct loss_overlap loss_overlap_of(const struct loss_eval *e, int64_t unit);
+
+enum loss_row_layout { LOSS_ROWS_ACROSS, LOSS_ROWS_SHORT, LOSS_ROWS_STRIDED };
+
+struct loss_eval {
+	struct loss_spec spec;
+	const struct loss_family *family;
+	const struct loss_kernels *kernels;
+	enum loss_role form;                     /* how the prediction is given */
+	struct loss_operand in[LOSS_INPUTS_MAX]; /* by input row, the common ones last */
+	int in_count;
+	int operands;            /* in_count, and one of the family's own behind them */
+	int mask;                /* its row */
+	bool has_factor;         /* an operand multiplies the losses */
+	int reads[3];            /* rows that an element function reads */
+	struct loss_outputs out; /* gradients re-ordered by input row */
+
+	int rank; /* shape of the prediction */
+	int64_t shape[LOSS_RANK_MAX];
+	int64_t elements;
+	int class_axis;
+	int64_t n, c, d; /* as in loss.h; without classes c = 1 */
+	bool hard;       /* the targets are class indices */
+	int64_t units;
+	int unit_rank;
+	int64_t unit_shape[LOSS_RANK_MAX];
+
+	struct loss_phase phases[LOSS_PHASES_MAX];
+	int phase_count, phase; /* phase -1: not begun */
+	int64_t block_units;    /* what a block of `main` covers: elements, rows, tiles, ... */
+	int64_t block_total;    /* and how many of those there are */
+	struct loss_partial *partials; /* in scratch, one per block */
+	struct loss_partial total;     /* of the phases so far: sum, count, flags, units */
+	void *work;                    /* the family's own part of scratch */
+	size_t work_bytes;
+
+	double denominator;    /* known before `main` runs */
+	double gradient_scale; /* out.scale / denominator */
+
+	/* Rowwise. */
+	enum loss_row_layout row_layout;
+	int64_t rows_together; /* across: rows between the passes over them */
+	int64_t ignore_index;  /* INT64_MIN: none */
+	double label_smoothing;
+	bool log_targets; /* soft targets are given as logarithms */
+
+	/* Overlap. */
+	int64_t chunks; /* blocks of one sample */
+	struct loss_overlap_kind overlap_kind;
+	struct loss_slopes *slopes;       /* by sample, in work */
+	int64_t sample_elements, skipped; /* elements of a sample, and of those left out in front */
+	void *class_weights;              /* c reals in scratch, or NULL */
+};
+
+static inline const void *loss_params_of(const struct loss_eval *e)
+{
+	return e->spec.params;
+}
+
+/* ---- Families ------------------------------------------------------------- */
+
+/* How a kind of loss is laid out and put together: one per driver. */
+struct loss_family {
+	/* Units other than elements or rows; may be NULL. */
+	void (*units)(struct loss_eval *e);
+	/* Units, phases, blocks and work_bytes from the shapes. */
+	enum loss_code (*plan)(struct loss_eval *e, struct loss_error *err);
+	/* Between phases, after the partials of `phase` were added to e->total;
+	 * phase -1: before the first. */
+	void (*combine)(struct loss_eval *e, int phase);
+};
+
+extern const struct loss_family loss_elementwise_family;
+extern const struct loss_family loss_rowwise_family;
+extern const struct loss_family loss_overlap_family;
+extern const struct loss_family loss_balanced_family;
+extern const struct loss_family loss_hard_negative_family;
+
+/* What a descriptor adds for the library itself. */
+struct loss_impl {
+	const struct loss_family *family;
+	/* Rules across parameters, and between them and the inputs. */
+	enum loss_code (*check)(const struct loss_eval *e, struct loss_error *err);
+	/* Factor on the weight of class k, where parameters give one. */
+	double (*class_factor)(const void *params, int64_t k);
+	bool weight_sum;     /* rowwise: the mean divides by the weights of the targets */
+	bool loss_per_class; /* rowwise: `none` answers one number per class */
+	/* Another family for logits than for log-probabilities. */
+	const struct loss_family *logits_family;
+	/* Overlap: value and derivatives from the sums, in float64. */
+	double (*overlap)(const void *params, const struct loss_overlap *sums, double *d_i,
+			  double *d_p);
+	struct loss_overlap_kind (*overlap_kind)(const void *params);
+};
+
+/* ---- Blocks --------------------------------------------------------------- */
+
+enum {
+	LOSS_BLOCK_ELEMENTS = 16384, /* elements of a block, about */
+	LOSS_CHUNK = 1024,           /* elements of a broadcast operand spread out at once */
+};
+
+static inline int64_t loss_min_i64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline int64_t loss_max_i64(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline int64_t loss_ceil_div(int64_t a, int64_t b)
+{
+	return a / b + (a % b != 0);
+}
+
+/* ---- Shapes (shape.c) ----------------------------------------------------- */
+
+/* Lay `tensor` against a shape that it must broadcast to. False if it does not. */
+bool loss_operand_broadcast(struct loss_operand *operand, const struct loss_tensor *tensor,
+			    int rank, const int64_t *shape);
+
+/* Elements [begin, begin + n) of an operand spread over the shape it
+ * broadcasts to, for the dtype of the evaluation. */
+void loss_operand_read_32(const struct loss_operand *operand, int rank, const int64_t *shape,
+			  int64_t begin, int64_t n, float *out);
+void loss_operand_read_64(const struct loss_operand *operand, int rank, const int64_t *shape,
+			  int64_t begin, int64_t n, double *out);
+
+/* "(2, 3)" into buf, for error texts. */
+const char *loss_shape_text(char *buf, size_t bytes, int rank, const int64_t *shape);
+
+/* Index -> "/1/2" of a shape. */
+void loss_index_pointer(char *buf, size_t bytes, int rank, const int64_t *shape, int64_t index);
+
+/* ---- Errors (error.c) ----------------------------------------------------- */
+
+enum loss_code loss_fail(struct loss_error *err, enum loss_code code, const char *member,
+			 const char *format, ...) __attribute__((format(printf, 4, 5)));
+enum loss_code loss_fail_param(struct loss_error *err, enum loss_code code, const char *member,
+			       const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* ---- Rows of any struct (param.c) ----------------------------------------- */
+
+void loss_rows_init(void *owner, const struct loss_param_row *rows, size_t count);
+enum loss_code loss_rows_set(void *owner, const struct loss_param_row *row,
+			     const struct loss_value *value, struct loss_error *err);
+
+/* ---- Kernels and CPUs ----------------------------------------------------- */
+
+/* The kernels of a loss for the machine and a dtype. */
+const struct loss_kernels *loss_kernels_of(const struct loss *loss, enum loss_dtype dtype);
+
+/* A phase of the library's own: count the units that `mask` leaves. */
+loss_block_fn loss_count_units;
+int64_t loss_count_blocks(const struct loss_eval *e);
+void loss_add_phase(struct loss_eval *e, loss_block_fn *run, int64_t blocks);
+
+/* The main phase over blocks of elements. */
+void loss_plan_elements(struct loss_eval *e);
+
+/* The denominator of the reduction and the scale of the gradients, from what
+ * the mean divides by. */
+void loss_settle_denominator(struct loss_eval *e, double counted);
+
+/* The value of a parameter by name, for the few that drivers know; `absent` if
+ * the loss has none. */
+double loss_param_number(const struct loss_spec *spec, const char *name, double absent);
+
+/* ---- What only the data could show (report.c) ----------------------------- */
+
+bool loss_has_bad_prob(const struct loss_eval *e);
+enum loss_code loss_report_bad_index(const struct loss_eval *e, struct loss_error *err);
+enum loss_code loss_report_bad_prob(const struct loss_eval *e, struct loss_error *err);
+enum loss_code loss_report_masked_row(const struct loss_eval *e, struct loss_error *err);
+
+/* Only one build of a loss file carries its descriptor. */
+#define LOSS_PASTE_ISA_(isa) LOSS_ISA_IS_##isa
+#define LOSS_PASTE_ISA(isa)  LOSS_PASTE_ISA_(isa)
+#define LOSS_ISA_IS_baseline 1
+#define LOSS_ISA_IS_v3       0
+#define LOSS_ISA_IS_v4       0
+#if defined(LOSS_ISA) && LOSS_PASTE_ISA(LOSS_ISA) && LOSS_REAL == 32
+#define LOSS_DESCRIBES 1
+#else
+#define LOSS_DESCRIBES 0
+#endif
+
+/* Symbols of the builds of a loss file. */
+#define LOSS_PASTE_(a, b, c, d) a##_##b##_##c##_##d
+#define LOSS_PASTE(a, b, c, d)  LOSS_PASTE_(a, b, c, d)
+#define LOSS_KERNELS(id)        LOSS_PASTE(loss_kernels, id, LOSS_ISA, LOSS_REAL)
+
+#endif

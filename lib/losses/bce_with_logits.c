@@ -1,0 +1,56 @@
+/*
+ * Binary cross entropy of logits, with a weight for the positives:
+ *
+ *   l = w (pw y sp(-x) + (1 - y) sp(x)),    sp = softplus
+ *   dl/dx = w ((1 - y) sigma(x) - pw y sigma(-x))
+ *
+ * Both terms are positive, so nothing cancels.
+ *
+ * Ref: torch.nn.BCEWithLogitsLoss.
+ */
+#include "../simd/binary.h"
+
+INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
+{
+	vec y = in[1], pos_weight = in[2];
+	struct binary_costs cost;
+	vec loss = binary_of_logits(in[0], pos_weight * y, v_set(1) - y, &grad[0], &cost, seen);
+
+	(void)e;
+	grad[1] = pos_weight * cost.of_1 - cost.of_0;
+	return loss;
+}
+
+ELEMENT_FORM(logits, 3, of_logits)
+
+const struct loss_kernels LOSS_KERNELS(bce_with_logits) = {
+	.main = {[LOSS_ROLE_LOGITS] = logits_block},
+	.scan = {[LOSS_ROLE_LOGITS] = logits_scan},
+};
+
+#if LOSS_DESCRIBES
+const struct loss loss_described_bce_with_logits = {
+	.name = "bce_with_logits",
+	.title = "Binary cross entropy with logits",
+	.family = "binary",
+	.formula = "w (pos_weight y softplus(-x) + (1 - y) softplus(x))",
+	.reference = "torch.nn.BCEWithLogitsLoss",
+	.notes = "Finite for every finite logit.",
+	.aliases = {"binary_cross_entropy_with_logits", "BCEWithLogitsLoss",
+		    "sigmoid_binary_cross_entropy", "sigmoid_cross_entropy"},
+	.traits = LOSS_HAS_SIGMOID,
+	.reductions = LOSS_ALL_REDUCTIONS,
+	.reduction = LOSS_MEAN,
+	LOSS_INPUTS(LOSS_INPUT(LOGITS, .aliases = LOSS_ROLE_BIT(INPUT),
+			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
+		    LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .differentiable = true,
+			       .doc = "0 or 1, or a probability."),
+		    LOSS_INPUT(POS_WEIGHT, .shape = LOSS_SHAPE_BROADCAST, .optional = true,
+			       .absent = 1),
+		    LOSS_INPUT(WEIGHT, .shape = LOSS_SHAPE_BROADCAST, .optional = true,
+			       .factor = true, .absent = 1, .doc = "Multiplies each element.")),
+	.example = "\"logits\": [2.1, -1.3, 0.4], \"targets\": [1, 0, 1]",
+	.ulp = 4,
+	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},
+};
+#endif

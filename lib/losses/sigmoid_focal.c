@@ -1,0 +1,84 @@
+/*
+ * Focal loss over a sigmoid: binary cross entropy, less of it for what is
+ * already right.
+ *
+ *   l = a_t u^gamma bce,   u = 1 - p_t = p (1 - y) + (1 - p) y
+ *   a_t = alpha y + (1 - alpha) (1 - y)
+ *
+ * With du/dx = p (1 - p) (1 - 2 y), the derivative is
+ *
+ *   dl/dx = a_t u^gamma (gamma (1 - 2 y) (p (1 - p) / u) bce + dbce/dx)
+ *
+ * The quotient is p for y = 1 and 1 - p for y = 0, so no power gamma - 1 and no
+ * 0/0 is ever formed.  u is never 1 - p_t by subtraction.
+ *
+ * Ref: Lin et al. 2017; torchvision.ops.sigmoid_focal_loss; the soft targets
+ * are optax's.
+ */
+#include "../simd/binary.h"
+
+struct sigmoid_focal_params {
+	double gamma;
+	struct loss_maybe alpha;
+};
+
+INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
+{
+	const struct sigmoid_focal_params *p = loss_params_of(e);
+	vec x = in[0], y = in[1], one = v_set(1), rest = one - y;
+	struct binary_logit b = binary_logit_of(x);
+	vec u = times_or_zero(rest, b.prob_1) + times_or_zero(y, b.prob_0);
+	vec power = v_pow_pos(u, v_set((real)p->gamma));
+	vec bce = times_or_zero(y, b.cost.of_1) + times_or_zero(rest, b.cost.of_0);
+	vec ratio = b.prob_1 * b.prob_0 / u;
+
+	(void)seen;
+	ratio = v_select(v_eq(y, one), b.prob_1, v_select(v_eq(rest, one), b.prob_0, ratio));
+	if (p->alpha.set)
+		power = power * v_fma(v_set((real)p->alpha.value), y,
+				      v_set((real)(1 - p->alpha.value)) * rest);
+	vec slope = v_set((real)p->gamma) * (rest - y) * ratio;
+
+	grad[0] =
+		times_or_zero(power, times_or_zero(slope, bce) + (rest * b.prob_1 - y * b.prob_0));
+	return times_or_zero(power, bce);
+}
+
+ELEMENT_FORM(logits, 2, of_logits)
+
+const struct loss_kernels LOSS_KERNELS(sigmoid_focal) = {
+	.main = {[LOSS_ROLE_LOGITS] = logits_block},
+	.scan = {[LOSS_ROLE_LOGITS] = logits_scan},
+};
+
+#if LOSS_DESCRIBES
+const struct loss loss_described_sigmoid_focal = {
+	.name = "sigmoid_focal",
+	.title = "Focal loss (sigmoid)",
+	.family = "binary",
+	.formula = "a_t (1 - p_t)^gamma bce, p_t = p y + (1 - p)(1 - y), a_t = alpha y + (1 - "
+		   "alpha)(1 - y)",
+	.reference = "Lin et al. 2017; torchvision.ops.sigmoid_focal_loss",
+	.notes = "alpha null switches the balance off; gamma 0 is then binary cross entropy. "
+		 "Targets may "
+		 "be soft.",
+	.aliases = {"focal", "BCEFocalLosswithLogits", "sigmoid_focal_loss", "focal_loss",
+		    "BinaryFocalCrossentropy", "binary_focal_loss"},
+	.traits = LOSS_HAS_SIGMOID,
+	.reductions = LOSS_ALL_REDUCTIONS,
+	.reduction = LOSS_MEAN,
+	LOSS_INPUTS(
+		LOSS_INPUT(LOGITS, .aliases = LOSS_ROLE_BIT(INPUT), .shape = LOSS_SHAPE_PREDICTION,
+			   .differentiable = true),
+		LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .doc = "0 or 1, or a probability.")),
+	LOSS_PARAMS(
+		sigmoid_focal_params,
+		LOSS_PARAM(sigmoid_focal_params, gamma, .init = 2, AT_LEAST(0),
+			   .doc = "How much less the elements that are right count."),
+		LOSS_PARAM(sigmoid_focal_params, alpha, .init = 0.25, AT_LEAST(0), AT_MOST(1),
+			   .doc = "Weight of the positives; 1 - alpha is that of the negatives.")),
+	.example = "\"logits\": [2.1, -1.3, 0.4], \"targets\": [1, 0, 1]",
+	.ulp = 8,
+	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},
+};
+#endif

@@ -1,0 +1,144 @@
+/* What only the data could show: the count and the first places, found again
+ * when the call has failed anyway. */
+#include <stdio.h>
+
+#include "loss_impl.h"
+
+enum { PLACES_MAX = 8 };
+
+/* Places of failing elements, collected in index order. */
+struct places {
+	int64_t count;
+	int64_t first[PLACES_MAX];
+};
+
+static void places_add(struct places *places, int64_t index)
+{
+	if (places->count < PLACES_MAX)
+		places->first[places->count] = index;
+	places->count++;
+}
+
+/* "3 of them, at /4, /17, /30" and the pointer of the first. */
+static void describe(const struct places *places, int rank, const int64_t *shape, char *text,
+		     size_t bytes, struct loss_error *err)
+{
+	char pointer[96];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (int64_t i = 0; i < places->count && i < PLACES_MAX && n < bytes; i++) {
+		loss_index_pointer(pointer, sizeof pointer, rank, shape, places->first[i]);
+		n += (size_t)snprintf(text + n, bytes - n, "%s%s", i ? ", " : "", pointer);
+	}
+	if (places->count > PLACES_MAX && n < bytes)
+		snprintf(text + n, bytes - n, ", ...");
+	if (err)
+		loss_index_pointer(err->at, sizeof err->at, rank, shape, places->first[0]);
+}
+
+enum loss_code loss_report_bad_index(const struct loss_eval *e, struct loss_error *err)
+{
+	const int64_t *y = e->in[1].data;
+	struct places places = {0};
+	char text[200];
+
+	for (int64_t i = 0; i < e->in[1].count; i++)
+		if (y[i] != e->ignore_index && (y[i] < 0 || y[i] >= e->c))
+			places_add(&places, i);
+	if (!err)
+		return LOSS_TARGET_RANGE;
+	describe(&places, e->in[1].rank, e->in[1].shape, text, sizeof text, err);
+	char at[sizeof err->at];
+
+	memcpy(at, err->at, sizeof at);
+	loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(LOSS_ROLE_TARGETS),
+		  "%lld, expected a class index from 0 to %lld; %lld out of range, at %s",
+		  (long long)y[places.first[0]], (long long)(e->c - 1), (long long)places.count,
+		  text);
+	memcpy(err->at, at, sizeof at);
+	return LOSS_TARGET_RANGE;
+}
+
+/* ---- Probabilities -------------------------------------------------------- */
+
+struct prob_scan {
+	struct loss_scan scan;
+	struct places places;
+};
+
+static void prob_hit(struct loss_scan *scan, enum loss_event event, int64_t element)
+{
+	if (event == LOSS_EVENT_BAD_PROB)
+		places_add(&((struct prob_scan *)scan)->places, element);
+}
+
+static void scan_probs(const struct loss_eval *e, struct prob_scan *scan)
+{
+	*scan = (struct prob_scan){.scan.hit = prob_hit};
+	if (e->form != LOSS_ROLE_PROBS || !e->kernels->scan[e->form])
+		return;
+	for (int64_t b = 0; b < loss_ceil_div(e->block_total, e->block_units); b++)
+		e->kernels->scan[e->form](e, b, &scan->scan);
+}
+
+bool loss_has_bad_prob(const struct loss_eval *e)
+{
+	struct prob_scan scan;
+
+	scan_probs(e, &scan);
+	return scan.places.count > 0;
+}
+
+enum loss_code loss_report_bad_prob(const struct loss_eval *e, struct loss_error *err)
+{
+	struct prob_scan scan;
+	char text[200], at[sizeof err->at];
+
+	scan_probs(e, &scan);
+	if (!err)
+		return LOSS_PROB_RANGE;
+	describe(&scan.places, e->rank, e->shape, text, sizeof text, err);
+	memcpy(at, err->at, sizeof at);
+	int64_t first = scan.places.first[0];
+	double value = e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)e->in[0].data)[first]
+						     : ((const double *)e->in[0].data)[first];
+
+	loss_fail(err, LOSS_PROB_RANGE, loss_role_name(LOSS_ROLE_PROBS),
+		  "%.9g, expected a probability from 0 to 1; %lld out of range, at %s", value,
+		  (long long)scan.places.count, text);
+	memcpy(err->at, at, sizeof at);
+	return LOSS_PROB_RANGE;
+}
+
+/* ---- Masked rows ---------------------------------------------------------- */
+
+enum loss_code loss_report_masked_row(const struct loss_eval *e, struct loss_error *err)
+{
+	struct places places = {0};
+	char text[200], at[sizeof err->at];
+
+	for (int64_t row = 0; row < e->n * e->d; row++) {
+		int64_t first = row / e->d * e->c * e->d + row % e->d;
+		bool masked = e->c > 0;
+
+		for (int64_t k = 0; k < e->c && masked; k++) {
+			int64_t i = first + k * e->d;
+
+			masked = e->spec.dtype == LOSS_FLOAT32
+					 ? ((const float *)e->in[0].data)[i] == -INFINITY
+					 : ((const double *)e->in[0].data)[i] == -INFINITY;
+		}
+		if (masked)
+			places_add(&places, row);
+	}
+	if (!err)
+		return LOSS_MASKED_ROW;
+	describe(&places, e->unit_rank, e->unit_shape, text, sizeof text, err);
+	memcpy(at, err->at, sizeof at);
+	loss_fail(err, LOSS_MASKED_ROW, loss_role_name(LOSS_ROLE_LOGITS),
+		  "every logit is -Infinity in %lld row%s, at %s, and on_masked_row is error",
+		  (long long)places.count, places.count == 1 ? "" : "s", text);
+	memcpy(err->at, at, sizeof at);
+	return LOSS_MASKED_ROW;
+}

@@ -1,0 +1,195 @@
+/*
+ * Rowwise losses: rows of class scores.
+ *
+ * Phases:
+ *   count  reads the targets only: are the indices in range, how many rows
+ *          count, what do their class weights sum to
+ *   main   value and gradient, the denominator being known
+ */
+#include <stdlib.h>
+
+#include "loss_impl.h"
+
+enum { ACROSS_ELEMENTS = 8192, SHORT_CLASSES = 64 };
+
+static size_t real_bytes(const struct loss_eval *e)
+{
+	return loss_dtype_bytes(e->spec.dtype);
+}
+
+static int group_of(const struct loss_eval *e)
+{
+	return e->spec.dtype == LOSS_FLOAT32 ? 16 : 8;
+}
+
+static const struct loss_operand *class_weight_input(const struct loss_eval *e)
+{
+	for (int i = 0; i < e->in_count; i++)
+		if (e->in[i].row->shape == LOSS_SHAPE_PER_CLASS && e->in[i].index >= 0)
+			return &e->in[i];
+	return NULL;
+}
+
+static double real_at(const struct loss_eval *e, const void *data, int64_t index)
+{
+	return e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
+					     : ((const double *)data)[index];
+}
+
+/* ---- The count ------------------------------------------------------------ */
+
+/* Does row `row` hold a score other than -Infinity? */
+static bool is_unmasked(const struct loss_eval *e, int64_t row)
+{
+	int64_t at = row / e->d * e->c * e->d + row % e->d;
+
+	for (int64_t k = 0; k < e->c; k++)
+		if (real_at(e, e->in[0].data, at + k * e->d) != -INFINITY)
+			return true;
+	return false;
+}
+
+static bool mask_leaves(const struct loss_eval *e, int64_t row)
+{
+	const struct loss_operand *mask = &e->in[e->mask];
+	float narrow = 1;
+	double wide = 1;
+
+	if (!mask->data)
+		return true;
+	if (e->spec.dtype == LOSS_FLOAT32)
+		loss_operand_read_32(mask, e->unit_rank, e->unit_shape, row, 1, &narrow);
+	else
+		loss_operand_read_64(mask, e->unit_rank, e->unit_shape, row, 1, &wide);
+	return narrow != 0 && wide != 0;
+}
+
+static bool skips_masked_rows(const struct loss_eval *e)
+{
+	return e->spec.common.on_masked_row == LOSS_MASKED_SKIP && e->form == LOSS_ROLE_LOGITS &&
+	       e->spec.loss->traits & LOSS_HAS_SOFTMAX;
+}
+
+static void count_rows(const struct loss_eval *e, int64_t block, struct loss_partial *out)
+{
+	int64_t begin = block * LOSS_BLOCK_ELEMENTS;
+	int64_t end = loss_min_i64(begin + LOSS_BLOCK_ELEMENTS, e->n * e->d);
+	const int64_t *y = e->hard ? e->in[1].data : NULL;
+	bool weighted = y && e->class_weights && e->spec.loss->impl->weight_sum;
+	bool skip = skips_masked_rows(e), plain = !e->in[e->mask].data && !skip;
+
+	for (int64_t row = begin; row < end; row++) {
+		int64_t at = y ? y[row] : 0;
+
+		if (y && at == e->ignore_index)
+			continue;
+		if (y && (at < 0 || at >= e->c)) {
+			out->flags |= LOSS_BAD_INDEX;
+			continue;
+		}
+		if (!plain && (!mask_leaves(e, row) || (skip && !is_unmasked(e, row))))
+			continue;
+		out->units++;
+		out->count += weighted ? real_at(e, e->class_weights, at) : 1;
+	}
+}
+
+/* ---- The plan ------------------------------------------------------------- */
+
+static void lay_out_rows(struct loss_eval *e)
+{
+	int64_t group = group_of(e), rows = e->n * e->d;
+
+	if (e->d != 1) {
+		e->row_layout = LOSS_ROWS_STRIDED;
+		e->block_total = e->n * loss_ceil_div(e->d, group);
+		e->block_units =
+			loss_max_i64(1, LOSS_BLOCK_ELEMENTS / (loss_max_i64(e->c, 1) * group));
+		return;
+	}
+	e->row_layout = e->c > SHORT_CLASSES ? LOSS_ROWS_ACROSS : LOSS_ROWS_SHORT;
+	e->rows_together =
+		loss_min_i64(group, loss_max_i64(1, ACROSS_ELEMENTS / loss_max_i64(e->c, 1)));
+	e->block_total = rows;
+	e->block_units = loss_max_i64(1, LOSS_BLOCK_ELEMENTS / loss_max_i64(e->c, 1));
+	/* Whole groups, so that the rows of a group never depend on the blocks. */
+	if (e->row_layout == LOSS_ROWS_SHORT)
+		e->block_units = loss_ceil_div(e->block_units, group) * group;
+	else
+		e->block_units = loss_ceil_div(e->block_units, e->rows_together) * e->rows_together;
+}
+
+static enum loss_code check_soft(const struct loss_eval *e, struct loss_error *err)
+{
+	double ignore = loss_param_number(&e->spec, "ignore_index", -1);
+
+	if (e->hard || ignore < 0)
+		return LOSS_OK;
+	return loss_fail_param(err, LOSS_PARAM_RANGE, "ignore_index",
+			       "%.0f, but the targets are probabilities, not class indices",
+			       ignore);
+}
+
+static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
+{
+	const struct loss_impl *impl = e->spec.loss->impl;
+	enum loss_code code = check_soft(e, err);
+
+	if (code)
+		return code;
+	e->label_smoothing = loss_param_number(&e->spec, "label_smoothing", 0);
+	e->ignore_index = INT64_MIN;
+	for (int i = 0; i < e->spec.loss->param_count; i++)
+		if (!strcmp(e->spec.loss->params[i].name, "ignore_index"))
+			e->ignore_index =
+				*(const int64_t *)(e->spec.params + e->spec.loss->params[i].offset);
+	lay_out_rows(e);
+	if (class_weight_input(e) ||
+	    (impl->class_factor && impl->class_factor(e->spec.params, -1) != 1))
+		e->work_bytes = (size_t)e->c * real_bytes(e);
+	e->log_targets = loss_param_number(&e->spec, "log_target", 0) != 0;
+	if (impl->loss_per_class)
+		loss_add_phase(e, loss_count_units,
+			       e->in[e->mask].index >= 0 ? loss_count_blocks(e) : 0);
+	else
+		loss_add_phase(e, count_rows, loss_ceil_div(e->n * e->d, LOSS_BLOCK_ELEMENTS));
+	loss_add_phase(e, e->kernels->main[e->form], loss_ceil_div(e->block_total, e->block_units));
+	return LOSS_OK;
+}
+
+/* ---- Between the phases --------------------------------------------------- */
+
+/* The weight input times the factor that a parameter gives. */
+static void fill_class_weights(struct loss_eval *e)
+{
+	const struct loss_operand *input = class_weight_input(e);
+	const struct loss_impl *impl = e->spec.loss->impl;
+
+	e->class_weights = e->work_bytes ? e->work : NULL;
+	for (int64_t k = 0; k < e->c && e->class_weights; k++) {
+		double weight = input ? real_at(e, input->data, k) : 1;
+
+		if (impl->class_factor)
+			weight *= impl->class_factor(e->spec.params, k);
+		if (e->spec.dtype == LOSS_FLOAT32)
+			((float *)e->class_weights)[k] = (float)weight;
+		else
+			((double *)e->class_weights)[k] = weight;
+	}
+}
+
+static void combine(struct loss_eval *e, int phase)
+{
+	double counted = e->total.count;
+
+	if (phase < 0)
+		fill_class_weights(e);
+	if (phase != 0)
+		return;
+	/* One number a class: the mean is over all of those. */
+	if (e->spec.loss->impl->loss_per_class && e->in[e->mask].index < 0)
+		counted = (double)(e->total.units = e->units);
+	loss_settle_denominator(e, counted);
+}
+
+const struct loss_family loss_rowwise_family = {.plan = plan, .combine = combine};

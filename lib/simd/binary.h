@@ -1,0 +1,75 @@
+/* Binary cross entropy with its two sides weighted, which several losses are
+ * made of:  on_1 (-log p) + on_0 (-log(1 - p)).  A side whose weight is 0 is
+ * skipped, not multiplied. */
+#ifndef LOSS_SIMD_BINARY_H
+#define LOSS_SIMD_BINARY_H
+
+#include "elementwise.h"
+
+/* What the two sides cost, for derivatives with respect to their weights. */
+struct binary_costs {
+	vec of_1, of_0;
+};
+
+/* a * b, but 0 where a is 0, whatever b is. */
+INLINE vec times_or_zero(vec a, vec b)
+{
+	return v_and(v_ne(a, v_set(0)), a * b);
+}
+
+/* A logit: its costs and both sigmoids share one exponential. */
+struct binary_logit {
+	struct binary_costs cost; /* softplus(-x), softplus(x) */
+	vec prob_1, prob_0;       /* p and 1 - p, neither by subtraction */
+};
+
+INLINE struct binary_logit binary_logit_of(vec x)
+{
+	const vec zero = v_set(0), one = v_set(1);
+	vec small = v_exp_neg(-v_abs(x));
+	vec rest = v_log1p_unit(small);
+	vec larger = one / (one + small), smaller = small / (one + small);
+	mask positive = v_gt(x, zero);
+
+	return (struct binary_logit){
+		.cost = {.of_1 = v_max(zero, -x) + rest, .of_0 = v_max(zero, x) + rest},
+		.prob_1 = v_select(positive, larger, smaller),
+		.prob_0 = v_select(positive, smaller, larger),
+	};
+}
+
+INLINE vec binary_of_logits(vec x, vec on_1, vec on_0, vec *dx, struct binary_costs *costs,
+			    struct seen *seen)
+{
+	const vec zero = v_set(0), infinite = v_set((real)INFINITY);
+	struct binary_logit b = binary_logit_of(x);
+
+	see(seen, LOSS_EVENT_ZERO_TIMES_INF,
+	    m_or(m_and(v_eq(on_1, zero), v_eq(b.cost.of_1, infinite)),
+		 m_and(v_eq(on_0, zero), v_eq(b.cost.of_0, infinite))));
+	*dx = on_0 * b.prob_1 - on_1 * b.prob_0;
+	*costs = b.cost;
+	return times_or_zero(on_1, b.cost.of_1) + times_or_zero(on_0, b.cost.of_0);
+}
+
+/* A probability, with PyTorch's clamps: logs no less than -100, and
+ * p (1 - p) no less than 1e-12 under the gradient. */
+INLINE vec binary_of_probs(vec p, vec on_1, vec on_0, vec *dp, struct binary_costs *costs,
+			   struct seen *seen)
+{
+	const vec zero = v_set(0), one = v_set(1), least = v_set(-100), floor = v_set(R(1e-12));
+	vec log_1 = v_log(p), log_0 = v_log1p(-p), q = one - p, spread = p * q;
+	mask uses_1 = v_ne(on_1, zero), uses_0 = v_ne(on_0, zero);
+	vec slope = on_0 * p - on_1 * q;
+
+	see(seen, LOSS_EVENT_BAD_PROB, m_or(v_lt(p, zero), v_gt(p, one)));
+	see(seen, LOSS_EVENT_LOG_FLOORED,
+	    m_or(m_and(uses_1, v_lt(log_1, least)), m_and(uses_0, v_lt(log_0, least))));
+	see(seen, LOSS_EVENT_GRADIENT_FLOORED, m_and(v_lt(spread, floor), v_ne(slope, zero)));
+	/* v_max answers its second operand if one is NaN: NaN must come through. */
+	*costs = (struct binary_costs){-v_max(least, log_1), -v_max(least, log_0)};
+	*dp = slope / v_max(floor, spread);
+	return times_or_zero(on_1, costs->of_1) + times_or_zero(on_0, costs->of_0);
+}
+
+#endif

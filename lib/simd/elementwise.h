@@ -1,0 +1,295 @@
+/*
+ * The elementwise driver: losses of which each element depends on the same
+ * element of every input.
+ *
+ * A loss file gives one function per form of the prediction,
+ *
+ *     INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
+ *
+ * in[i] holds lanes of input row i (absent optional inputs: the row's
+ * `absent` value), grad[i] takes the derivative with respect to it, the value
+ * is returned.  Computing a derivative nobody asks for costs nothing: the
+ * driver is compiled for each set of gradients and drops it.
+ *
+ * Inputs that multiply the finished loss (weight, sample_weight, mask) never
+ * reach the function.  A factor of 0 selects: neither value nor gradient of
+ * such a lane is used, so 0 x inf cannot arise.
+ */
+#ifndef LOSS_SIMD_ELEMENTWISE_H
+#define LOSS_SIMD_ELEMENTWISE_H
+
+#include "../loss_impl.h"
+#include "math.h"
+#include "operand.h"
+#include "seen.h"
+#include "vec.h"
+
+enum { ELEMENT_INPUTS = 3 }; /* the most that one element function reads */
+
+typedef vec element_fn(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen);
+
+/* Which derivatives a build of the loop computes. */
+enum element_grads { GRAD_NONE, GRAD_PREDICTION, GRAD_ALL };
+
+/* Up to LOSS_CHUNK elements, ready to be read in order. */
+struct element_chunk {
+	const real *in[ELEMENT_INPUTS];
+	const real *factor; /* NULL: 1 everywhere */
+	real *grad[ELEMENT_INPUTS];
+	bool accumulate[ELEMENT_INPUTS];
+	real *losses;
+	int64_t n;
+};
+
+struct element_sums {
+	struct acc sum;
+	vec poison; /* 0, or NaN once a gradient is not finite */
+	mask seen;
+};
+
+/* A build of the loop; constant wherever it is passed. */
+struct element_kind {
+	int inputs;
+	enum element_grads grads;
+	bool factored;
+	element_fn *element;
+};
+
+/* Groups with factors and the last elements of a chunk: rarer, so compiled
+ * once, out of line, for all gradients. */
+typedef void factored_fn(const struct loss_eval *e, const struct element_chunk *chunk, int64_t i,
+			 struct element_sums *sums);
+
+/* One group of GROUP elements at offset i of a chunk. */
+INLINE void element_group(const struct loss_eval *e, const struct element_chunk *chunk, int64_t i,
+			  struct element_kind kind, vec scale, struct element_sums *sums)
+{
+	const int inputs = kind.inputs;
+	const enum element_grads grads = kind.grads;
+
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		int64_t at = i + r * LANES;
+		vec in[ELEMENT_INPUTS], grad[ELEMENT_INPUTS];
+		struct seen seen = seen_nothing();
+
+		for (int k = 0; k < ELEMENT_INPUTS; k++) {
+			in[k] = k < inputs ? v_load(chunk->in[k] + at) : v_set(0);
+			grad[k] = v_set(0);
+		}
+		vec loss = kind.element(in, grad, e, &seen);
+
+		if (kind.factored) {
+			vec factor = v_load(chunk->factor + at);
+			mask on = v_ne(factor, v_set(0));
+
+			loss = v_and(on, loss * factor);
+			for (int k = 0; k < ELEMENT_INPUTS; k++)
+				grad[k] = v_and(on, grad[k] * factor);
+			seen.any = m_and(seen.any, on);
+		}
+		sums->seen = m_or(sums->seen, seen.any);
+		acc_add(&sums->sum, r, loss);
+		if (chunk->losses)
+			v_store(chunk->losses + at, loss);
+		for (int k = 0; k < ELEMENT_INPUTS; k++) {
+			if (grads == GRAD_NONE || (grads == GRAD_PREDICTION && k > 0) ||
+			    k >= inputs)
+				break;
+			if (!chunk->grad[k])
+				continue;
+			vec g = grad[k] * scale;
+
+			sums->poison = v_fma(g, v_set(0), sums->poison);
+			if (chunk->accumulate[k])
+				g = g + v_load(chunk->grad[k] + at);
+			v_store(chunk->grad[k] + at, g);
+		}
+	}
+}
+
+/* The last elements of a chunk: padded with copies of the first of them, so
+ * that nothing is computed that the data does not hold, and a factor of 0. */
+INLINE void element_tail(const struct loss_eval *e, const struct element_chunk *chunk, int64_t i,
+			 int inputs, factored_fn *factored, struct element_sums *sums)
+{
+	int left = (int)(chunk->n - i);
+	real in[ELEMENT_INPUTS][GROUP], grad[ELEMENT_INPUTS][GROUP], factor[GROUP], losses[GROUP];
+	struct element_chunk padded = {.factor = factor, .losses = losses, .n = GROUP};
+
+	for (int k = 0; k < inputs; k++) {
+		for (int j = 0; j < GROUP; j++)
+			in[k][j] = chunk->in[k][j < left ? i + j : i];
+		padded.in[k] = in[k];
+		if (!chunk->grad[k])
+			continue;
+		padded.grad[k] = grad[k];
+		padded.accumulate[k] = chunk->accumulate[k];
+		for (int j = 0; j < GROUP; j++)
+			grad[k][j] = chunk->accumulate[k] && j < left ? chunk->grad[k][i + j] : 0;
+	}
+	for (int j = 0; j < GROUP; j++)
+		factor[j] = j >= left ? 0 : chunk->factor ? chunk->factor[i + j] : 1;
+	factored(e, &padded, 0, sums);
+	if (chunk->losses)
+		memcpy(chunk->losses + i, losses, (size_t)left * sizeof(real));
+	for (int k = 0; k < inputs; k++)
+		if (chunk->grad[k])
+			memcpy(chunk->grad[k] + i, grad[k], (size_t)left * sizeof(real));
+}
+
+INLINE void element_run(const struct loss_eval *e, const struct element_chunk *chunk,
+			struct element_kind kind, factored_fn *factored, struct element_sums *sums)
+{
+	vec scale = v_set((real)e->gradient_scale);
+	int64_t i = 0;
+
+	if (chunk->factor)
+		for (; i + GROUP <= chunk->n; i += GROUP)
+			factored(e, chunk, i, sums);
+	else
+		for (; i + GROUP <= chunk->n; i += GROUP)
+			element_group(e, chunk, i, kind, scale, sums);
+	if (i < chunk->n)
+		element_tail(e, chunk, i, kind.inputs, factored, sums);
+}
+
+/* ---- Chunks of a block ---------------------------------------------------- */
+
+/* Room for what must be spread out. */
+struct element_room {
+	real in[ELEMENT_INPUTS][LOSS_CHUNK];
+	real factor[LOSS_CHUNK];
+};
+
+/* The element an operand starts at, or its values spread over the chunk. */
+INLINE const real *element_operand(const struct loss_eval *e, const struct loss_operand *operand,
+				   int64_t begin, int64_t n, real *room)
+{
+	if (operand->full)
+		return (const real *)operand->data + begin;
+	if (operand->data)
+		OPERAND_READ(operand, e->rank, e->shape, begin, n, room);
+	else
+		for (int64_t i = 0; i < n; i++)
+			room[i] = (real)operand->row->absent;
+	return room;
+}
+
+/* The product of weight, sample_weight and mask, or NULL if there is none. */
+INLINE const real *element_factor(const struct loss_eval *e, int64_t begin, int64_t n, real *room)
+{
+	if (!e->has_factor)
+		return NULL;
+	for (int64_t i = 0; i < n; i++)
+		room[i] = 1;
+	multiply_factors(e, begin, n, 1, room);
+	return room;
+}
+
+INLINE void element_chunk_init(struct element_chunk *chunk, const struct loss_eval *e,
+			       int64_t begin, int64_t n, int inputs, struct element_room *room)
+{
+	chunk->n = n;
+	for (int k = 0; k < inputs; k++) {
+		chunk->in[k] = element_operand(e, &e->in[e->reads[k]], begin, n, room->in[k]);
+		real *grad = e->out.gradients[e->reads[k]];
+
+		chunk->grad[k] = grad ? grad + begin : NULL;
+		chunk->accumulate[k] = e->out.accumulate[e->reads[k]];
+	}
+	chunk->factor = element_factor(e, begin, n, room->factor);
+	chunk->losses = e->out.losses ? (real *)e->out.losses + begin : NULL;
+}
+
+/* The chunks of one block, for one set of gradients. */
+INLINE void element_block_kind(const struct loss_eval *e, int64_t block, struct element_kind kind,
+			       factored_fn *factored, struct loss_partial *out)
+{
+	struct element_room room;
+	struct element_chunk chunk = {0};
+	struct element_sums sums = {acc_zero(), v_set(0), m_none()};
+	int64_t begin = block * e->block_units;
+	int64_t end = loss_min_i64(begin + e->block_units, e->elements);
+
+	for (int64_t at = begin; at < end; at += LOSS_CHUNK) {
+		element_chunk_init(&chunk, e, at, loss_min_i64(LOSS_CHUNK, end - at), kind.inputs,
+				   &room);
+		element_run(e, &chunk, kind, factored, &sums);
+	}
+	out->sum = acc_sum(&sums.sum);
+	if (m_any(v_isnan(sums.poison)) || !isfinite(out->sum))
+		out->flags |= LOSS_FLAG_NONFINITE;
+	if (m_any(sums.seen))
+		out->flags |= LOSS_FLAG_EVENT;
+}
+
+INLINE void element_block(const struct loss_eval *e, int64_t block, int inputs, element_fn *element,
+			  factored_fn *factored, struct loss_partial *out)
+{
+	bool others = false;
+
+	for (int k = 1; k < inputs; k++)
+		others = others || e->out.gradients[e->reads[k]] != NULL;
+	if (others)
+		element_block_kind(e, block,
+				   (struct element_kind){inputs, GRAD_ALL, false, element},
+				   factored, out);
+	else if (e->out.gradients[0])
+		element_block_kind(e, block,
+				   (struct element_kind){inputs, GRAD_PREDICTION, false, element},
+				   factored, out);
+	else
+		element_block_kind(e, block,
+				   (struct element_kind){inputs, GRAD_NONE, false, element},
+				   factored, out);
+}
+
+/* The same math once more over a block, to tell where each event happened. */
+INLINE void element_scan(const struct loss_eval *e, int64_t block, int inputs, element_fn *element,
+			 struct loss_scan *scan)
+{
+	struct element_room room;
+	struct element_chunk chunk = {0};
+	int64_t begin = block * e->block_units;
+	int64_t end = loss_min_i64(begin + e->block_units, e->elements);
+
+	for (int64_t at = begin; at < end; at += LOSS_CHUNK) {
+		element_chunk_init(&chunk, e, at, loss_min_i64(LOSS_CHUNK, end - at), inputs,
+				   &room);
+		for (int64_t i = 0; i < chunk.n; i += LANES) {
+			int left = (int)loss_min_i64(LANES, chunk.n - i);
+			vec in[ELEMENT_INPUTS], grad[ELEMENT_INPUTS];
+			struct seen seen = seen_nothing();
+			mask on = m_not(m_none());
+
+			for (int k = 0; k < ELEMENT_INPUTS; k++)
+				in[k] = k < inputs ? v_load_n(chunk.in[k] + i, left, chunk.in[k][i])
+						   : v_set(0);
+			element(in, grad, e, &seen);
+			if (chunk.factor)
+				on = v_ne(v_load_n(chunk.factor + i, left, 0), v_set(0));
+			seen_report(&seen, on, scan, at + i, 1, left);
+		}
+	}
+}
+
+/* One form of a loss: the kernels of an element function. */
+#define ELEMENT_FORM(id, inputs, element)                                                          \
+	static __attribute__((noinline)) void id##_factored(const struct loss_eval *e,             \
+							    const struct element_chunk *chunk,     \
+							    int64_t i, struct element_sums *sums)  \
+	{                                                                                          \
+		element_group(e, chunk, i, (struct element_kind){inputs, GRAD_ALL, true, element}, \
+			      v_set((real)e->gradient_scale), sums);                               \
+	}                                                                                          \
+	static void id##_block(const struct loss_eval *e, int64_t block, struct loss_partial *out) \
+	{                                                                                          \
+		element_block(e, block, inputs, element, id##_factored, out);                      \
+	}                                                                                          \
+	static void id##_scan(const struct loss_eval *e, int64_t block, struct loss_scan *scan)    \
+	{                                                                                          \
+		element_scan(e, block, inputs, element, scan);                                     \
+	}
+
+#endif

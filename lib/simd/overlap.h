@@ -1,0 +1,178 @@
+/*
+ * The overlap driver: losses of a sample's sums of p y, of p (or p^2) and of y
+ * (or y^2).  Phase `prepare` sums the chunks of each sample, overlap.c turns
+ * the sums into a value and two slopes in float64, phase `main` writes
+ *
+ *     d loss / d p = d_i y + d_p (2 p, or 1)
+ *
+ * times p (1 - p) where logits are given.
+ */
+#ifndef LOSS_SIMD_OVERLAP_H
+#define LOSS_SIMD_OVERLAP_H
+
+#include "binary.h"
+
+/* Elements [begin, end) of sample `sample`. */
+struct overlap_run {
+	int64_t sample, begin, end;
+};
+
+INLINE struct overlap_run overlap_run_of(const struct loss_eval *e, int64_t chunk)
+{
+	int64_t sample = chunk / e->chunks, part = chunk % e->chunks * LOSS_BLOCK_ELEMENTS;
+	int64_t from = sample * e->sample_elements;
+
+	return (struct overlap_run){
+		.sample = sample,
+		.begin = from + part,
+		.end = from + loss_min_i64(part + LOSS_BLOCK_ELEMENTS, e->sample_elements),
+	};
+}
+
+struct overlap_lanes {
+	vec p, slope, y; /* probability, dp/dx, target */
+};
+
+INLINE struct overlap_lanes overlap_load(const struct loss_eval *e, int64_t at, int n, bool logits)
+{
+	vec x = v_load_n((const real *)e->in[0].data + at, n, 0);
+	vec y = v_load_n((const real *)e->in[1].data + at, n, 0);
+
+	if (!logits)
+		return (struct overlap_lanes){v_and(m_first(n), x), v_set(1), y};
+	struct binary_logit b = binary_logit_of(x);
+
+	return (struct overlap_lanes){v_and(m_first(n), b.prob_1), b.prob_1 * b.prob_0, y};
+}
+
+INLINE void overlap_sum(const struct loss_eval *e, struct overlap_run run, bool logits,
+			bool squared, struct loss_overlap *out, mask *bad)
+{
+	struct acc i_sum = acc_zero(), p_sum = acc_zero(), y_sum = acc_zero();
+	const vec one = v_set(1);
+
+	for (int64_t at = run.begin; at < run.end; at += GROUP)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			int64_t left = run.end - at - r * LANES;
+			int n = (int)loss_max_i64(0, loss_min_i64(LANES, left));
+			struct overlap_lanes v = overlap_load(e, at + r * LANES, n, logits);
+
+			if (!logits)
+				*bad = m_or(*bad, m_or(v_lt(v.p, v_set(0)), v_gt(v.p, one)));
+			acc_add_mul(&i_sum, r, v.p, v.y);
+			acc_add_mul(&p_sum, r, v.p, squared ? v.p : one);
+			acc_add_mul(&y_sum, r, v.y, squared ? v.y : one);
+		}
+	*out = (struct loss_overlap){acc_sum(&i_sum), acc_sum(&p_sum), acc_sum(&y_sum)};
+}
+
+/* A block is one chunk of a sample; its sums go to e->work. */
+INLINE void overlap_prepare(const struct loss_eval *e, int64_t block, bool logits,
+			    struct loss_partial *out)
+{
+	struct loss_overlap *sums = e->work;
+	int64_t end = loss_min_i64((block + 1) * e->block_units, e->block_total);
+
+	for (int64_t chunk = block * e->block_units; chunk < end; chunk++) {
+		struct overlap_run run = overlap_run_of(e, chunk);
+		mask bad = m_none();
+
+		run.begin = loss_max_i64(run.begin, run.sample * e->sample_elements + e->skipped);
+		if (e->overlap_kind.squared)
+			overlap_sum(e, run, logits, true, &sums[chunk], &bad);
+		else
+			overlap_sum(e, run, logits, false, &sums[chunk], &bad);
+		if (m_any(bad))
+			out->flags |= LOSS_FLAG_EVENT;
+	}
+}
+
+INLINE void overlap_gradient(const struct loss_eval *e, struct overlap_run run, bool logits,
+			     bool squared, const struct loss_slopes *slopes, vec *poison)
+{
+	real *grad = e->out.gradients[0];
+	vec d_i = v_set((real)slopes->d_i), d_p = v_set((real)slopes->d_p);
+	int64_t skip = run.sample * e->sample_elements + e->skipped;
+
+	for (int64_t at = run.begin; at < run.end; at += LANES) {
+		int n = (int)loss_min_i64(LANES, run.end - at);
+		struct overlap_lanes v = overlap_load(e, at, n, logits);
+		vec g = v_fma(d_i, v.y, squared ? d_p * (v.p + v.p) : d_p) * v.slope;
+
+		if (!slopes->counts)
+			g = v_set(0);
+		if (at < skip)
+			g = v_and(m_not(m_first((int)loss_min_i64(LANES, skip - at))), g);
+		*poison = v_fma(v_and(m_first(n), g), v_set(0), *poison);
+		if (e->out.accumulate[0])
+			g = g + v_load_n(grad + at, n, 0);
+		v_store_n(grad + at, g, n);
+	}
+}
+
+INLINE void overlap_main(const struct loss_eval *e, int64_t block, bool logits,
+			 struct loss_partial *out)
+{
+	const struct loss_slopes *slopes = e->slopes;
+	int64_t end = loss_min_i64((block + 1) * e->block_units, e->block_total);
+	vec poison = v_set(0);
+
+	if (!e->out.gradients[0])
+		return;
+	for (int64_t chunk = block * e->block_units; chunk < end; chunk++) {
+		struct overlap_run run = overlap_run_of(e, chunk);
+
+		if (e->overlap_kind.squared)
+			overlap_gradient(e, run, logits, true, &slopes[run.sample], &poison);
+		else
+			overlap_gradient(e, run, logits, false, &slopes[run.sample], &poison);
+	}
+	if (m_any(v_isnan(poison)))
+		out->flags |= LOSS_FLAG_NONFINITE;
+}
+
+/* The only event of single elements: a probability that is none. */
+INLINE void overlap_scan(const struct loss_eval *e, int64_t block, struct loss_scan *scan)
+{
+	int64_t end = loss_min_i64((block + 1) * e->block_units, e->block_total);
+
+	for (int64_t chunk = block * e->block_units; chunk < end; chunk++) {
+		struct overlap_run run = overlap_run_of(e, chunk);
+
+		for (int64_t at = run.begin; at < run.end; at++) {
+			real p = ((const real *)e->in[0].data)[at];
+
+			if (p < 0 || p > 1)
+				scan->hit(scan, LOSS_EVENT_BAD_PROB, at);
+		}
+	}
+}
+
+#define OVERLAP_FORM(id, logits)                                                                   \
+	static void id##_prepare(const struct loss_eval *e, int64_t block,                         \
+				 struct loss_partial *out)                                         \
+	{                                                                                          \
+		overlap_prepare(e, block, logits, out);                                            \
+	}                                                                                          \
+	static void id##_main(const struct loss_eval *e, int64_t block, struct loss_partial *out)  \
+	{                                                                                          \
+		overlap_main(e, block, logits, out);                                               \
+	}
+
+/* The kernels of an overlap loss: they depend on its sums only. */
+#define OVERLAP_LOSS(id)                                                                           \
+	OVERLAP_FORM(logits, true)                                                                 \
+	OVERLAP_FORM(probs, false)                                                                 \
+	static void probs_scan(const struct loss_eval *e, int64_t block, struct loss_scan *scan)   \
+	{                                                                                          \
+		overlap_scan(e, block, scan);                                                      \
+	}                                                                                          \
+	const struct loss_kernels LOSS_KERNELS(id) = {                                             \
+		.prepare =                                                                         \
+			{[LOSS_ROLE_LOGITS] = logits_prepare, [LOSS_ROLE_PROBS] = probs_prepare},  \
+		.main = {[LOSS_ROLE_LOGITS] = logits_main, [LOSS_ROLE_PROBS] = probs_main},        \
+		.scan = {[LOSS_ROLE_PROBS] = probs_scan},                                          \
+	};
+
+#endif
