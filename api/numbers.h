@@ -127,7 +127,6 @@ struct api_writer {
 	uint64_t *nonfinite_counts;
 	size_t chunks;
 	/* private */
-	uint64_t elements, chunk_elements;
 	char *text;
 	size_t chunk_bytes;
 };

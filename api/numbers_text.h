@@ -25,7 +25,7 @@ char *api_text_of_float32(char *out, float value);
 char *api_text_of_float64(char *out, double value);
 char *api_text_of_int64(char *out, int64_t value);
 
-enum { API_POWER_MIN = -326, API_POWER_MAX = 308 };
+enum { API_POWER_MIN = -326, API_POWER_MAX = 324 };
 
 /* The leading 64 bits of 5^q, cut off, at index q - API_POWER_MIN. */
 struct api_powers_of_five {
