@@ -187,7 +187,8 @@ struct api_member_row {
 				 const struct api_source *source, struct api_options *options,
 				 struct api_fault *fault); /* NULL: read elsewhere */
 	bool in_item;                                      /* may stand in an item of a batch */
-	const char *schema;                                /* JSON Schema */
+	const char *notation;                              /* of its schema (describe.h) */
+	const char *init;                                  /* the default as JSON, or NULL */
 	const char *doc;
 };
 

@@ -111,28 +111,20 @@ READER(read_locations)
 }
 
 static const struct api_member_row rows[] = {
-	{"id", read_id, true, "{\"type\":[\"string\",\"number\"]}", "Echoed in the reply."},
-	{"loss", NULL, true, "{\"$ref\":\"#/components/schemas/LossSpec\"}",
-	 "The loss: a name, an object with the name and parameters, or a weighted sum of terms."},
-	{"gradient", read_gradient, true,
-	 "{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}],"
-	 "\"default\":true}",
-	 "Whether gradients are wanted, or the names of the inputs to differentiate; true: the "
-	 "prediction."},
-	{"dtype", read_dtype, true,
-	 "{\"type\":\"string\",\"enum\":[\"float32\",\"float64\"],\"default\":\"float32\"}",
-	 "The arithmetic."},
-	{"diagnostics", read_diagnostics, true,
-	 "{\"type\":\"string\",\"enum\":[\"off\",\"auto\",\"full\"],\"default\":\"auto\"}",
+	{"id", read_id, true, "string|number", NULL, "Echoed in the reply."},
+	{"loss", NULL, true, "LossSpec", NULL,
+	 "A name, an object with the name and parameters, or a weighted sum of terms."},
+	{"gradient", read_gradient, true, "boolean|[string]", "true",
+	 "Whether gradients are wanted, or the inputs to differentiate; true: the prediction."},
+	{"dtype", read_dtype, true, "'float32'|'float64'", "\"float32\"", "The arithmetic."},
+	{"diagnostics", read_diagnostics, true, "'off'|'auto'|'full'", "\"auto\"",
 	 "When to look for causes: never, where something is not finite or was clamped, or "
 	 "always."},
-	{"max_locations", read_locations, true,
-	 "{\"type\":\"integer\",\"minimum\":0,\"default\":16}", "How many places a finding lists."},
-	{"nonfinite", read_nonfinite, true,
-	 "{\"type\":\"string\",\"enum\":[\"string\",\"null\",\"error\"],\"default\":\"string\"}",
+	{"max_locations", read_locations, true, "integer", "16",
+	 "How many places a finding lists."},
+	{"nonfinite", read_nonfinite, true, "'string'|'null'|'error'", "\"string\"",
 	 "How NaN and infinities are written: as strings, as null, or not at all (422)."},
-	{"batch", NULL, false,
-	 "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/EvaluateItem\"}}",
+	{"batch", NULL, false, "[EvaluateItem]", NULL,
 	 "Requests to be answered one by one; the members beside it are their defaults."},
 };
 

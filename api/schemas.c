@@ -1,0 +1,514 @@
+/* The schemas of the contract (JSON Schema 2020-12): those of losses, members,
+ * problems and findings from their tables, the others a row for each property. */
+#include <stdio.h>
+#include <string.h>
+
+#include "describe.h"
+#include "evaluation.h"
+
+/* ---- Schemas that are written down ----------------------------------------- */
+
+/* One row a property; a '?' behind its name: may be missing.  Without a
+ * property the row is the schema itself.  Rows of one schema stand together. */
+static const struct row {
+	const char *schema, *property, *notation, *doc;
+} rows[] = {
+	{"Real", NULL, "number|null|'NaN'|'Infinity'|'-Infinity'",
+	 "A number. NaN and infinities are strings, or null where the request asks for it."},
+	{"Reals", NULL, "[Real|Reals]", "Nested arrays of the shape of the tensor."},
+	{"Number", NULL, "number|boolean|null|'NaN'|'Infinity'|'-Infinity'",
+	 "NaN and infinities as strings or, which JSON does not know, bare; null is NaN; true and "
+	 "false are 1 and 0."},
+	{"Numbers", NULL, "[Number|Numbers]", ""},
+	{"Tensor", NULL, "Number|Numbers|Shaped",
+	 "A nested array, a bare number, or a shape and its data. Instead of a whole tensor null "
+	 "is "
+	 "the same as leaving it out."},
+	{"Shaped", "shape", "[integer]", "The sizes of at most 8 axes."},
+	{"Shaped", "data", "Number|Numbers", "Flat, or nested as the shape says."},
+
+	{"LossSpec", NULL, "LossName|LossObject|WeightedSum", ""},
+	{"WeightedSum", "terms", "[Term]", "Each has a weight and a loss; the losses add up."},
+	{"Term", "weight?", "number", "1 unless given."},
+	{"Term", "loss", "LossName|LossObject", ""},
+	{"Term", "inputs?", "{string}", "Which members of the request it reads instead, by role."},
+
+	{"EvaluateReply", NULL, "Evaluation|BatchReply", ""},
+	{"BatchReply", "id?", "string|number", "The id beside the batch."},
+	{"BatchReply", "results", "[Evaluation|Problem]", "One for each item, in order."},
+	{"Evaluation", "id?", "string|number", "The id of the request."},
+	{"Evaluation", "loss", "Real|Reals", "In the dtype; unreduced under reduction none."},
+	{"Evaluation", "reduction?", "'none'|'mean'|'sum'|'batchmean'",
+	 "Left out where the terms of a sum have different ones."},
+	{"Evaluation", "sum?", "Real",
+	 "Before the division, as float64: shards of one batch combine to (sum of sums) / (sum of "
+	 "denominators)."},
+	{"Evaluation", "denominator?", "Real",
+	 "What the sum is divided by; 1 for a weighted sum of terms with different ones."},
+	{"Evaluation", "weight?", "Reals", "The class weights that were made from counts."},
+	{"Evaluation", "terms?", "[TermResult]", "Of a weighted sum."},
+	{"Evaluation", "gradients?", "{Real|Reals}", "By the names of the members in the request."},
+	{"Evaluation", "diagnostics?", "Diagnostics", ""},
+	{"TermResult", "name", "string", ""},
+	{"TermResult", "weight", "number", ""},
+	{"TermResult", "loss", "Real", "Before its weight."},
+	{"TermResult", "sum", "Real", ""},
+	{"TermResult", "denominator", "Real", ""},
+	{"TermResult", "class_weights?", "Reals", "Those that were made from counts."},
+
+	{"Diagnostics", "verdict", "'ok'|'warning'|'nonfinite'", ""},
+	{"Diagnostics", "findings", "[Finding]", "Root causes before what they cause."},
+	{"Diagnostics", "stats?", "object", "With full."},
+	{"Severity", NULL, "'info'|'warning'|'error'", ""},
+	{"Finding", "code", "FindingCode", ""},
+	{"Finding", "severity", "Severity", ""},
+	{"Finding", "stage", "string", ""},
+	{"Finding", "term?", "integer", "Which term of a weighted sum."},
+	{"Finding", "input", "string|null", "By its role; null: about no single one."},
+	{"Finding", "count", "integer", "Elements, rows or samples, over the whole batch."},
+	{"Finding", "at", "[[integer]]", "The first places, in index order."},
+	{"Finding", "truncated", "boolean", "There are more places than are listed."},
+	{"Finding", "operands", "{Real}", "The values at the first place."},
+	{"Finding", "message", "string", "One sentence with the numbers in it."},
+	{"Finding", "because", "[FindingCode]", "What caused it."},
+	{"Finding", "effect?", "Effect", ""},
+	{"Finding", "remedies", "[Remedy]", ""},
+	{"Effect", "loss", "Real", ""},
+	{"Effect", "nonfinite_losses", "integer", ""},
+	{"Effect", "nonfinite_gradients", "integer", ""},
+	{"Effect", "finite_rows", "integer", ""},
+	{"Effect", "loss_over_finite_rows", "Real", ""},
+	{"Remedy", "action", "string", ""},
+	{"Remedy", "say", "string", "What to change."},
+	{"Remedy", "spec?", "LossObject", "The changed loss, ready to send."},
+	{"Remedy", "loss_after?", "Real", "Computed with the change made, as is what follows."},
+	{"Remedy", "gradient_norm_after?", "Real", ""},
+	{"Remedy", "changes_finite_rows?", "boolean", "Whether it alters rows that were fine."},
+
+	{"Catalogue", "losses", "[Loss]", ""},
+	{"Loss", "name", "string", ""},
+	{"Loss", "title", "string", ""},
+	{"Loss", "family", "string", ""},
+	{"Loss", "formula", "string", ""},
+	{"Loss", "reference", "string", ""},
+	{"Loss", "notes", "string", ""},
+	{"Loss", "aliases", "[string]", ""},
+	{"Loss", "inputs", "[LossInput]", "The prediction first."},
+	{"Loss", "parameters", "[LossParameter]", ""},
+	{"Loss", "reductions", "[string]", ""},
+	{"Loss", "reduction", "string", "The default."},
+	{"Loss", "ulp", "number", "Measured bound of the unreduced float32 loss."},
+	{"Loss", "example", "EvaluateRequest", "A complete request."},
+	{"LossInput", "name", "string", ""},
+	{"LossInput", "forms", "[string]", "Given instead, and activated accordingly."},
+	{"LossInput", "aliases", "[string]", "Mere other names."},
+	{"LossInput", "kind", "string", ""},
+	{"LossInput", "shape", "string", ""},
+	{"LossInput", "optional", "boolean", ""},
+	{"LossInput", "differentiable", "boolean", ""},
+	{"LossInput", "doc", "string", ""},
+	{"LossParameter", "name", "string", ""},
+	{"LossParameter", "type", "'number'|'integer'|'boolean'|'string'|'number or null'", ""},
+	{"LossParameter", "required", "boolean", ""},
+	{"LossParameter", "default?", "number|string|boolean|null", ""},
+	{"LossParameter", "minimum?", "number", ""},
+	{"LossParameter", "exclusiveMinimum?", "number", ""},
+	{"LossParameter", "maximum?", "number", ""},
+	{"LossParameter", "exclusiveMaximum?", "number", ""},
+	{"LossParameter", "choices?", "[string]", ""},
+	{"LossParameter", "doc", "string", ""},
+	{"Findings", "findings", "[FindingRow]", ""},
+	{"FindingRow", "code", "FindingCode", ""},
+	{"FindingRow", "severity", "Severity", ""},
+	{"FindingRow", "stage", "string", ""},
+	{"FindingRow", "cause", "string", ""},
+	{"FindingRow", "cure", "string", ""},
+
+	{"Problem", "type", "string", "A URN that ends in the code."},
+	{"Problem", "title", "string", ""},
+	{"Problem", "status", "integer", ""},
+	{"Problem", "detail", "string", "Found, expected and where."},
+	{"Problem", "code", "ProblemCode", ""},
+	{"Problem", "pointer?", "string", "RFC 6901."},
+	{"Problem", "line?", "integer", "From 1."},
+	{"Problem", "column?", "integer", "Characters, from 1."},
+	{"Problem", "offset?", "integer", "Bytes, from 0."},
+	{"Problem", "limit?", "integer", ""},
+	{"Problem", "actual?", "integer", ""},
+	{"Problem", "error", "string", "The detail once more."},
+	{"Health", "status", "'live'|'ready'|'not_ready'", ""},
+	{"Health", "why?", "string", ""},
+	{"Stats", "version", "string", ""},
+	{"Stats", "uptime_s", "number", ""},
+	{"Stats", "build", "object", "isa, compiler, library versions."},
+	{"Stats", "limits", "Limits", ""},
+	{"Stats", "requests", "object", "By route and status; in flight; bytes in and out."},
+	{"Stats", "losses", "object", "By name."},
+	{"Stats", "latency", "object", "Seconds, by stage."},
+	{"Stats", "queue", "object", ""},
+	{"Stats", "workers", "object", ""},
+	{"Stats", "findings", "object", "By code."},
+	{"Stats", "process", "object", ""},
+	{"OpenAPI", NULL, "object", "This document."},
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+/* Schemas that may hold more than is written down. */
+static bool is_open(const char *schema)
+{
+	return !strcmp(schema, "Stats");
+}
+
+static bool is_optional(const struct row *row)
+{
+	return strchr(row->property, '?') != NULL;
+}
+
+static void write_property(struct api_text *text, const struct row *row)
+{
+	char name[40];
+
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(row->property, "?"), row->property);
+	api_schema_member(text, name, row->notation, row->doc);
+}
+
+/* The rows of one schema. */
+static void write_object(struct api_text *text, const struct row *first, size_t count)
+{
+	api_text_open(text, '{');
+	api_text_member(text, "type", "object");
+	api_text_member_open(text, "properties", '{');
+	for (size_t i = 0; i < count; i++)
+		write_property(text, &first[i]);
+	api_text_close(text, '}');
+	api_text_member_open(text, "required", '[');
+	for (size_t i = 0; i < count; i++)
+		if (!is_optional(&first[i]))
+			api_text_string(text, first[i].property);
+	api_text_close(text, ']');
+	if (!is_open(first->schema))
+		api_text_member_bool(text, "additionalProperties", false);
+	api_text_close(text, '}');
+}
+
+static void write_rows(struct api_text *text)
+{
+	for (size_t i = 0, count; i < ROWS; i += count) {
+		api_text_key(text, rows[i].schema);
+		for (count = 1; i + count < ROWS; count++)
+			if (strcmp(rows[i].schema, rows[i + count].schema))
+				break;
+		if (rows[i].property)
+			write_object(text, &rows[i], count);
+		else
+			api_schema_write(text, rows[i].notation, rows[i].doc);
+	}
+}
+
+/* ---- Parameters ------------------------------------------------------------- */
+
+static void write_bound(struct api_text *text, const struct loss_bound *bound, const char *closed,
+			const char *open)
+{
+	if (bound->kind != LOSS_UNBOUNDED)
+		api_text_member_real(text, bound->kind == LOSS_OPEN ? open : closed, bound->value);
+}
+
+static void write_choices(struct api_text *text, const struct loss *loss,
+			  const struct loss_param_row *row, bool is_common)
+{
+	api_text_member_open(text, "enum", '[');
+	for (int i = 0; i < LOSS_CHOICES_MAX && row->choices[i]; i++)
+		if (api_choice_exists(loss, row, is_common, i))
+			api_text_string(text, row->choices[i]);
+	api_text_close(text, ']');
+}
+
+/* `loss` NULL: the rows of class weights. */
+static void write_param(struct api_text *text, const struct loss *loss,
+			const struct loss_param_row *row, bool is_common)
+{
+	static const char *const notations[] = {
+		[LOSS_PARAM_REAL] = "number",       [LOSS_PARAM_INTEGER] = "integer",
+		[LOSS_PARAM_FLAG] = "boolean",      [LOSS_PARAM_CHOICE] = "string",
+		[LOSS_PARAM_MAYBE] = "number|null",
+	};
+
+	api_text_key(text, row->name);
+	api_schema_open(text, notations[row->kind], row->doc);
+	if (row->kind == LOSS_PARAM_CHOICE)
+		write_choices(text, loss, row, is_common);
+	write_bound(text, &row->min, "minimum", "exclusiveMinimum");
+	write_bound(text, &row->max, "maximum", "exclusiveMaximum");
+	if (!row->required) {
+		api_text_key(text, "default");
+		api_default_write(text, loss, row, is_common);
+	}
+	api_text_close(text, '}');
+}
+
+static void write_class_weights(struct api_text *text)
+{
+	const struct loss_param_row *row;
+
+	api_text_open(text, '{');
+	api_text_member(text, "description",
+			"Class weights made from counts, given or taken from the targets.");
+	api_text_member(text, "type", "object");
+	api_text_member_open(text, "properties", '{');
+	for (size_t i = 0; (row = loss_weight_param_at(i)); i++)
+		write_param(text, NULL, row, false);
+	api_schema_member(text, "counts", "Tensor", "How often each class occurs.");
+	api_text_close(text, '}');
+	api_text_member_json(text, "required", "[\"from\"]");
+	api_text_member_bool(text, "additionalProperties", false);
+	api_text_close(text, '}');
+}
+
+/* ---- Losses ----------------------------------------------------------------- */
+
+static void write_names(struct api_text *text, const struct loss *loss)
+{
+	api_text_string(text, loss->name);
+	for (int i = 0; i < LOSS_ALIASES_MAX && loss->aliases[i]; i++)
+		api_text_string(text, loss->aliases[i]);
+}
+
+static void write_required(struct api_text *text, const struct loss *loss)
+{
+	const struct loss_param_row *row;
+	bool is_common;
+
+	api_text_member_open(text, "required", '[');
+	api_text_string(text, "name");
+	for (size_t i = 0; (row = loss_param_at(loss, i, &is_common)); i++)
+		if (row->required)
+			api_text_string(text, row->name);
+	api_text_close(text, ']');
+}
+
+static void write_loss_properties(struct api_text *text, const struct loss *loss)
+{
+	const struct loss_param_row *param;
+	const struct loss_input_row *input;
+	bool is_common;
+
+	api_text_member_open(text, "name", '{');
+	api_text_member_open(text, "enum", '[');
+	write_names(text, loss);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+	for (size_t i = 0; (param = loss_param_at(loss, i, &is_common)); i++)
+		write_param(text, loss, param, is_common);
+	for (size_t i = 0; (input = loss_input_at(loss, i)); i++)
+		if (api_row_is_in_spec(input))
+			api_schema_member(text, loss_role_name(input->role),
+					  input->shape == LOSS_SHAPE_PER_CLASS
+						  ? "Tensor|ClassWeights"
+						  : "Tensor",
+					  input->doc ? input->doc : loss_role_doc(input->role));
+}
+
+static void write_loss(struct api_text *text, const struct loss *loss)
+{
+	api_text_open(text, '{');
+	api_text_member(text, "title", loss->title);
+	api_text_member(text, "description", loss->formula);
+	api_text_member(text, "type", "object");
+	api_text_member_open(text, "properties", '{');
+	write_loss_properties(text, loss);
+	api_text_close(text, '}');
+	write_required(text, loss);
+	api_text_member_bool(text, "additionalProperties", false);
+	api_text_close(text, '}');
+}
+
+static void write_loss_name(struct api_text *text)
+{
+	const struct loss *loss;
+
+	api_schema_open(text, "string",
+			"The name of a loss or an alias, whatever its case, with or without "
+			"underscores, a leading module (nn., F.) and a final Loss.");
+	api_text_member_open(text, "examples", '[');
+	for (size_t i = 0; (loss = loss_at(i)); i++)
+		api_text_string(text, loss->name);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+}
+
+/* Any spelling of a name that the catalogue does not list: the parameters are
+ * left to the server. */
+static void write_other_spelling(struct api_text *text)
+{
+	const struct loss *loss;
+
+	api_schema_open(text, "object", "Any other spelling of a name.");
+	api_text_member_open(text, "properties", '{');
+	api_text_member_open(text, "name", '{');
+	api_text_member(text, "type", "string");
+	api_text_member_open(text, "not", '{');
+	api_text_member_open(text, "enum", '[');
+	for (size_t i = 0; (loss = loss_at(i)); i++)
+		write_names(text, loss);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+	api_text_close(text, '}');
+	api_text_close(text, '}');
+	api_text_member_json(text, "required", "[\"name\"]");
+	api_text_close(text, '}');
+}
+
+static void loss_schema_name(char *name, size_t bytes, const struct loss *loss)
+{
+	snprintf(name, bytes, "Loss_%s", loss->name);
+}
+
+static void write_loss_object(struct api_text *text)
+{
+	const struct loss *loss;
+	char name[80];
+
+	api_text_open(text, '{');
+	api_text_member_open(text, "anyOf", '[');
+	for (size_t i = 0; (loss = loss_at(i)); i++) {
+		loss_schema_name(name, sizeof name, loss);
+		api_schema_write(text, name, NULL);
+	}
+	write_other_spelling(text);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+}
+
+static void write_losses(struct api_text *text)
+{
+	const struct loss *loss;
+	char name[80];
+
+	for (size_t i = 0; (loss = loss_at(i)); i++) {
+		loss_schema_name(name, sizeof name, loss);
+		api_text_key(text, name);
+		write_loss(text, loss);
+	}
+}
+
+/* ---- Requests --------------------------------------------------------------- */
+
+static void write_options(struct api_text *text, bool is_item)
+{
+	const struct api_member_row *row;
+
+	for (size_t i = 0; (row = api_member_at(i)); i++) {
+		if (is_item && !row->in_item)
+			continue;
+		api_text_key(text, row->name);
+		api_schema_open(text, row->notation, row->doc);
+		if (row->init)
+			api_text_member_json(text, "default", row->init);
+		api_text_close(text, '}');
+	}
+}
+
+static void write_roles(struct api_text *text)
+{
+	for (int i = 0; i < LOSS_ROLE_COUNT; i++) {
+		enum loss_role role = (enum loss_role)i;
+		const char *names[] = {loss_role_name(role), api_role_alias(role)};
+
+		for (int k = 0; k < 2; k++)
+			if (*names[k])
+				api_schema_member(text, names[k],
+						  role == LOSS_ROLE_WEIGHT ? "Tensor|ClassWeights"
+									   : "Tensor",
+						  loss_role_doc(role));
+	}
+}
+
+static void write_request(struct api_text *text, bool is_item)
+{
+	api_text_open(text, '{');
+	api_text_member(text, "type", "object");
+	api_text_member_open(text, "properties", '{');
+	write_options(text, is_item);
+	write_roles(text);
+	api_text_close(text, '}');
+	api_schema_member(text, "additionalProperties", "Tensor|ClassWeights",
+			  "An input that a term of the loss reads by this name.");
+	if (!is_item)
+		api_text_member_json(text, "anyOf",
+				     "[{\"required\":[\"loss\"]},{\"required\":[\"batch\"]}]");
+	api_text_close(text, '}');
+}
+
+static void write_evaluate_request(struct api_text *text)
+{
+	write_request(text, false);
+}
+
+static void write_evaluate_item(struct api_text *text)
+{
+	write_request(text, true);
+}
+
+/* ---- Codes and limits --------------------------------------------------------- */
+
+static void write_problem_code(struct api_text *text)
+{
+	api_text_open(text, '{');
+	api_text_member_open(text, "enum", '[');
+	for (int i = API_PROBLEM_NONE + 1; i < API_PROBLEM_COUNT; i++)
+		api_text_string(text, api_problem_slug((enum api_problem)i));
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+}
+
+static void write_finding_code(struct api_text *text)
+{
+	const struct loss_finding_row *row;
+
+	api_text_open(text, '{');
+	api_text_member_open(text, "enum", '[');
+	for (size_t i = 0; (row = loss_finding_at(i)); i++)
+		api_text_string(text, row->code);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+}
+
+static void write_limits(struct api_text *text)
+{
+	api_text_open(text, '{');
+	api_text_member(text, "type", "object");
+	api_text_member_open(text, "properties", '{');
+#define X(member, init, doc) api_schema_member(text, #member, "integer", doc);
+	API_LIMITS(X)
+#undef X
+	api_text_close(text, '}');
+	api_text_close(text, '}');
+}
+
+static const struct {
+	const char *name;
+	void (*write)(struct api_text *text);
+} derived[] = {
+	{"EvaluateRequest", write_evaluate_request},
+	{"EvaluateItem", write_evaluate_item},
+	{"LossName", write_loss_name},
+	{"LossObject", write_loss_object},
+	{"ClassWeights", write_class_weights},
+	{"ProblemCode", write_problem_code},
+	{"FindingCode", write_finding_code},
+	{"Limits", write_limits},
+};
+
+void api_schemas_write(struct api_text *text)
+{
+	api_text_open(text, '{');
+	for (size_t i = 0; i < sizeof derived / sizeof derived[0]; i++) {
+		api_text_key(text, derived[i].name);
+		derived[i].write(text);
+	}
+	write_rows(text);
+	write_losses(text);
+	api_text_close(text, '}');
+}
