@@ -241,14 +241,10 @@ static size_t reply_losses(struct api_call *call)
 
 static size_t unknown_loss(struct api_call *call, const char *name)
 {
-	const char *near = loss_nearest(name);
+	char text[200];
 
-	if (near)
-		api_fault_set(&call->fault, API_NOT_FOUND_LOSS,
-			      "\"%.60s\" is no loss; did you mean \"%s\"?", name, near);
-	else
-		api_fault_set(&call->fault, API_NOT_FOUND_LOSS,
-			      "\"%.60s\" is no loss; GET /v1/losses lists them", name);
+	api_unknown_loss(text, sizeof text, name);
+	api_fault_set(&call->fault, API_NOT_FOUND_LOSS, "%s", text);
 	return api_call_fail(call);
 }
 

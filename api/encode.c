@@ -1,6 +1,7 @@
 /* The reply to POST /v1/evaluate: members in a fixed order, the arrays written
  * in chunks and put in where they belong. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "evaluation.h"
@@ -57,31 +58,33 @@ enum api_problem api_encode_begin(struct api_evaluation *ev, struct api_fault *f
 
 /* ---- Results that are not finite, where that is an error -------------------- */
 
-static enum api_problem refuse(const struct api_item *item, const char *what, uint64_t count,
+static enum api_problem refuse(const struct api_item *item, const char *what,
 			       struct api_fault *fault)
 {
 	for (size_t i = 0; i < item->term_count; i++) {
 		const struct loss_diagnosis *diagnosis = &item->terms[i].diagnosis;
 
 		if (diagnosis->finding_count > 0)
-			return api_fault_set(fault, API_NONFINITE_RESULT,
-					     "%llu of %s not finite. %s", (unsigned long long)count,
-					     what, diagnosis->findings[0].message);
+			return api_source_fail(item->source, fault, API_NONFINITE_RESULT,
+					       "%s not finite. %s", what,
+					       diagnosis->findings[0].message);
 	}
-	return api_fault_set(fault, API_NONFINITE_RESULT, "%llu of %s not finite",
-			     (unsigned long long)count, what);
+	return api_source_fail(item->source, fault, API_NONFINITE_RESULT, "%s not finite", what);
 }
 
 static enum api_problem check_writer(const struct api_item *item, const struct api_writer *writer,
-				     const char *what, struct api_fault *fault)
+				     const char *of, struct api_fault *fault)
 {
 	const struct api_slice *slices;
 	uint64_t nonfinite;
 	size_t count;
+	char what[120];
 
 	if (!api_array_write_end(writer, &slices, &count, &nonfinite))
 		return API_PROBLEM_NONE;
-	return refuse(item, what, nonfinite, fault);
+	snprintf(what, sizeof what, "%llu numbers of the %s are", (unsigned long long)nonfinite,
+		 of);
+	return refuse(item, what, fault);
 }
 
 /* ---- Numbers of an item ----------------------------------------------------- */
@@ -134,12 +137,11 @@ static enum api_problem check_finite(const struct api_item *item, struct api_fau
 	if (item->options.nonfinite != API_NONFINITE_ERROR)
 		return API_PROBLEM_NONE;
 	if (item->losses.data)
-		problem = check_writer(item, &item->losses_writer, "the losses are", fault);
+		problem = check_writer(item, &item->losses_writer, "loss", fault);
 	else if (!isfinite(total_of(item).loss))
-		problem = refuse(item, "1 loss is", 1, fault);
+		problem = refuse(item, "the loss is", fault);
 	for (size_t i = 0; i < item->gradient_count && !problem; i++)
-		problem = check_writer(item, &item->gradients[i].writer,
-				       "the elements of a gradient are", fault);
+		problem = check_writer(item, &item->gradients[i].writer, "gradient", fault);
 	return problem;
 }
 

@@ -49,9 +49,12 @@ static uint32_t roles_of(const struct loss_input_row *row)
 static enum api_problem found_again(const struct found *first, const char *member,
 				    const struct api_source *source, struct api_fault *fault)
 {
+	const struct api_source at = {.parent = first->parent, .name = first->member};
+	char path[API_SOURCE_BYTES_MAX];
+
 	return api_source_fail_member(source, member, fault, API_CONFLICTING_INPUTS,
-				      "stands for the same input as \"%.60s\"; give one of them",
-				      first->member);
+				      "stands for the same input as %s; give one of them",
+				      api_source_path(&at, path));
 }
 
 /* One name of a role. null is the same as nothing. */

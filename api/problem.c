@@ -1,10 +1,13 @@
 /* Problems: their rows, what an error of the library becomes, and the document
  * that tells a client (RFC 9457). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
 #include "problem_text.h"
+
+enum { DETAIL_BYTES_MAX = sizeof((struct api_fault *)0)->detail + 2 };
 
 static const struct {
 	const char *slug;
@@ -87,11 +90,36 @@ enum api_problem api_fault_memory(struct api_fault *fault, const struct api_aren
 			     "the memory for requests is in use; try again");
 }
 
+void api_unknown_loss(char *text, size_t bytes, const char *name)
+{
+	const char *near = loss_nearest(name);
+
+	if (near)
+		snprintf(text, bytes, "\"%.60s\" is no loss; did you mean \"%s\"?", name, near);
+	else
+		snprintf(text, bytes, "\"%.60s\" is no loss; GET /v1/losses lists them", name);
+}
+
 /* ---- The document --------------------------------------------------------- */
+
+/* A sentence that is led by its place has that in quotes. */
+static const char *quote_place(const struct api_fault *fault, char room[DETAIL_BYTES_MAX])
+{
+	size_t bytes = strlen(fault->pointer);
+
+	if (!*fault->detail)
+		return api_problem_title(fault->problem);
+	if (!fault->has_pointer || bytes == 0 || strncmp(fault->detail, fault->pointer, bytes) ||
+	    fault->detail[bytes] != ':')
+		return fault->detail;
+	snprintf(room, DETAIL_BYTES_MAX, "\"%s\"%s", fault->pointer, fault->detail + bytes);
+	return room;
+}
 
 void api_problem_write(struct api_text *text, const struct api_fault *fault)
 {
-	const char *detail = *fault->detail ? fault->detail : api_problem_title(fault->problem);
+	char room[DETAIL_BYTES_MAX];
+	const char *detail = quote_place(fault, room);
 
 	api_text_open(text, '{');
 	api_text_key(text, "type");

@@ -19,6 +19,9 @@ enum api_problem api_problem_of_loss(enum loss_code code);
 /* The fault of an allocation that the arena refused. */
 enum api_problem api_fault_memory(struct api_fault *fault, const struct api_arena *arena);
 
+/* What to say of a name that no loss has. */
+void api_unknown_loss(char *text, size_t bytes, const char *name);
+
 /* The fault as a value of a JSON text. */
 void api_problem_write(struct api_text *text, const struct api_fault *fault);
 

@@ -73,7 +73,7 @@ enum api_problem api_source_fail_at(const struct api_source *source, const char 
 
 	api_source_path(source, path);
 	if (*path || *tail)
-		api_fault_set(fault, problem, "\"%s%s\": %s", path, tail, text);
+		api_fault_set(fault, problem, "%s%s: %s", path, tail, text);
 	else
 		api_fault_set(fault, problem, "%s", text);
 	api_fault_pointer(fault, "%s%s", path, tail);

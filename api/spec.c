@@ -114,14 +114,12 @@ static enum api_problem find_loss(const char *name, const struct api_source *sou
 				  struct api_fault *fault)
 {
 	const struct loss *loss = loss_find(name);
-	const char *near = loss ? NULL : loss_nearest(name);
+	char text[200];
 
-	if (!loss && near)
-		return api_source_fail(source, fault, API_NOT_FOUND_LOSS,
-				       "\"%.60s\" is no loss; did you mean \"%s\"?", name, near);
-	if (!loss)
-		return api_source_fail(source, fault, API_NOT_FOUND_LOSS,
-				       "\"%.60s\" is no loss; GET /v1/losses lists them", name);
+	if (!loss) {
+		api_unknown_loss(text, sizeof text, name);
+		return api_source_fail(source, fault, API_NOT_FOUND_LOSS, "%s", text);
+	}
 	loss_spec_init(&term->spec, loss);
 	term->spec.dtype = options->dtype;
 	return API_PROBLEM_NONE;
