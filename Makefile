@@ -158,13 +158,14 @@ $(B)/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE_CC) $(FLAGS_$(call folder,$*)) $(CFLAGS) -c -o $@ $<
 
-# $(call loss_rule,isa,real): one source, every CPU, both dtypes.
+# $(call loss_rule,isa,real): one source, every CPU, both dtypes.  Of debug
+# information the lines alone: all of it would be nine tenths of the objects.
 define loss_rule
 $(B)/%.$(1).f$(2).o: %.c $(B)/flags
 	$$(call say,CC)
 	@mkdir -p $$(@D)
 	$$(Q)$$(COMPILE_C) $$(FLAGS_$$(call folder,$$*)) $(OPT_LOSS) $(MARCH_$(1)) \
-		-DLOSS_ISA=$(1) -DLOSS_REAL=$(2) $$(CFLAGS) -c -o $$@ $$<
+		-DLOSS_ISA=$(1) -DLOSS_REAL=$(2) $$(patsubst -g,-g1,$$(CFLAGS)) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(foreach real,$(REALS),$(eval $(call loss_rule,$(isa),$(real)))))
 
