@@ -33,16 +33,18 @@
 #define REAL_MIN      0x1p-126f /* the smallest normal number */
 #define ROUNDER       0x1.8p23f /* adding it rounds to an integer, held in the low bits */
 
-#define LOG2_E   0x1.715476p+0f
-#define LN2      0x1.62e430p-1f
-#define LN2_LOW  -0x1.05c610p-29f /* LN2 + LN2_LOW = ln 2 */
-#define PI_2     0x1.921fb6p+0f
-#define PI_2_LOW -0x1.777a5cp-25f
+#define LOG2_E         0x1.715476p+0f
+#define LN2            0x1.62e430p-1f
+#define LN2_LOW        (-0x1.05c610p-29f) /* LN2 + LN2_LOW = ln 2 */
+#define PI_2           0x1.921fb6p+0f
+#define PI_2_LOW       (-0x1.777a5cp-25f)
+#define TWO_THIRDS     0x1.555556p-1f
+#define TWO_THIRDS_LOW (-0x1.555556p-26f)
 
-#define EXP_LOW       -104.0f /* exp of anything less is 0 */
-#define EXP_HIGH      89.0f   /* exp of anything more is inf */
-#define EXP_NEG_SHIFT 64      /* -EXP_LOW / ln 2 - 126 at least */
-#define EXPM1_LOW     -20.0f  /* expm1 of anything less is -1 */
+#define EXP_LOW       (-104.0f) /* exp of anything less is 0 */
+#define EXP_HIGH      89.0f     /* exp of anything more is inf */
+#define EXP_NEG_SHIFT 64        /* -EXP_LOW / ln 2 - 126 at least */
+#define EXPM1_LOW     (-20.0f)  /* expm1 of anything less is -1 */
 
 /* 1, 1, then minimax exp: exp(r), |r| <= ln 2 / 2 */
 static const real EXP_COEFS[] = {
@@ -76,16 +78,18 @@ static const real ATAN_COEFS[] = {
 #define REAL_MIN      0x1p-1022
 #define ROUNDER       0x1.8p52
 
-#define LOG2_E   0x1.71547652b82fep+0
-#define LN2      0x1.62e42fefa39efp-1
-#define LN2_LOW  0x1.abc9e3b39803fp-56
-#define PI_2     0x1.921fb54442d18p+0
-#define PI_2_LOW 0x1.1a62633145c07p-54
+#define LOG2_E         0x1.71547652b82fep+0
+#define LN2            0x1.62e42fefa39efp-1
+#define LN2_LOW        0x1.abc9e3b39803fp-56
+#define PI_2           0x1.921fb54442d18p+0
+#define PI_2_LOW       0x1.1a62633145c07p-54
+#define TWO_THIRDS     0x1.5555555555555p-1
+#define TWO_THIRDS_LOW 0x1.5555555555555p-55
 
-#define EXP_LOW       -746.0
+#define EXP_LOW       (-746.0)
 #define EXP_HIGH      710.0
 #define EXP_NEG_SHIFT 512
-#define EXPM1_LOW     -40.0
+#define EXPM1_LOW     (-40.0)
 
 static const real EXP_COEFS[] = {
 	1,
@@ -420,17 +424,16 @@ INLINE struct v_pair v_atanh_argument(vec f)
 /* 2 atanh(s) - 2 s = s^3 (2/3 + s^2 P(s^2)), with nearly all bits of the first term. */
 INLINE struct v_pair v_atanh_tail(struct v_pair s)
 {
-	const vec third = v_set(R(2.0 / 3));
-	const vec third_low = v_set(R(2.0L / 3 - (long double)R(2.0 / 3)));
+	const vec thirds = v_set(TWO_THIRDS), thirds_low = v_set(TWO_THIRDS_LOW);
 	const struct v_pair square = v_pair_product(s.high, s.high);
 	const struct v_pair cube = v_pair_product(square.high, s.high);
 	const vec square_low = v_fma(s.high + s.high, s.low, square.low);
 	const vec cube_low = v_fma(square.high, s.low, v_fma(square_low, s.high, cube.low));
-	const struct v_pair first = v_pair_product(cube.high, third);
-	const vec behind = v_fma(square.high, V_POLY(square.high, LOG_PAIR_COEFS), third_low);
+	const struct v_pair first = v_pair_product(cube.high, thirds);
+	const vec behind = v_fma(square.high, V_POLY(square.high, LOG_PAIR_COEFS), thirds_low);
 	return (struct v_pair){
 		.high = first.high,
-		.low = v_fma(cube.high, behind, v_fma(cube_low, third, first.low)),
+		.low = v_fma(cube.high, behind, v_fma(cube_low, thirds, first.low)),
 	};
 }
 
