@@ -42,6 +42,7 @@ struct srv_conn {
 
 	uint64_t request_ns; /* when the request's first line had arrived */
 	size_t uri_bytes;
+	bool uri_has_space;
 	bool linger; /* the client may still be sending when we close */
 };
 

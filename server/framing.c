@@ -106,6 +106,8 @@ static enum api_problem check_syntax(const struct srv_head *head, struct srv_ref
 	if (strcmp(head->version, "HTTP/1.1") != 0 && strcmp(head->version, "HTTP/1.0") != 0)
 		return srv_refuse(refusal, API_FRAMING, "this is %.16s, expected HTTP/1.1",
 				  head->version);
+	if (head->uri_has_space)
+		return srv_refuse(refusal, API_FRAMING, "the URI holds a space");
 	if (head->has_nul)
 		return srv_refuse(refusal, API_FRAMING, "a header holds a NUL character");
 	for (size_t i = 0; i < head->header_count; i++)

@@ -18,6 +18,7 @@ enum { SRV_HEADERS_MAX = 100, SRV_HEAD_BYTES_MAX = 32 << 10, SRV_URI_BYTES_MAX =
 struct srv_head {
 	const char *method, *path, *version;
 	size_t uri_bytes;
+	bool uri_has_space;
 	struct api_header headers[SRV_HEADERS_MAX];
 	size_t header_count; /* may be more than there is room for */
 	size_t header_bytes; /* of all, with what stands around them */

@@ -263,6 +263,7 @@ static void read_head(struct srv_head *head, struct MHD_Connection *connection,
 {
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, head);
 	head->uri_bytes = conn->uri_bytes;
+	head->uri_has_space = conn->uri_has_space;
 }
 
 static void refuse(struct srv_job *job, const struct srv_refusal *refusal)
@@ -484,6 +485,7 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
 		return NULL;
 	conn->request_ns = uv_hrtime();
 	conn->uri_bytes = uri ? strlen(uri) : 0;
+	conn->uri_has_space = uri && strpbrk(uri, " \t") != NULL;
 	if (conn->wait == SRV_WAIT_IDLE)
 		srv_conn_expect(conn, SRV_WAIT_HEADERS, loop->srv->config->header_ms);
 	return NULL;
@@ -577,7 +579,8 @@ bool srv_http_start(struct srv_loop *loop, int *epoll_fd)
 #if MHD_VERSION >= 0x00097701
 		MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,
 #else
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		/* What 1 would refuse, framing.c does, with a reply that is not broken. */
+		MHD_OPTION_STRICT_FOR_CLIENT, 0,
 #endif
 		MHD_OPTION_END);
 	if (!loop->http)
