@@ -11,6 +11,13 @@ DEFAULT_REDUCTION = {"balanced_bce": "sum"}
 PREDICTIONS = ("logits", "probs", "log_probs", "input")
 
 
+# A gradient is held to 4 units in the last place, 8 roundings; a wobble is one.
+WOBBLE_SHARE = 1 / 8
+
+# Sizes that say less are not worth their place.
+LISTED = 1.25
+
+
 class Disagreement(Exception):
     pass
 
@@ -38,10 +45,21 @@ def tensor(array):
     return out
 
 
-def values_of(array):
-    """An array of Number as doubles."""
-    flat = [to_double(x.value) for x in array.flat]
+def values_of(array, member="value"):
+    """A member of an array of Number, as doubles."""
+    flat = [to_double(getattr(x, member)) for x in array.flat]
     return np.array(flat, dtype=np.float64).reshape(array.shape)
+
+
+def tensor_of_terms(array, sizes):
+    """A tensor, and the size of the terms where they cancelled."""
+    out = tensor(array)
+    cancelled = [[i, float(f"{size:.3g}")]
+                 for i, (x, size) in enumerate(zip(np.asarray(array).flat, sizes.flat))
+                 if np.isfinite(x) and np.isfinite(size) and size > LISTED * abs(x)]
+    if cancelled:
+        out["cancelled"] = cancelled
+    return out
 
 
 class Case:
@@ -72,18 +90,16 @@ class Case:
                   for role, value in self.inputs.items()}
         result = evaluate(self.loss, self.all_params(), lifted)
         backward(result.objective)
-        array = result.loss if isinstance(result.loss, np.ndarray) else None
-        self.value = to_double(result.loss.value) if array is None else values_of(array)
+        losses = result.loss if isinstance(result.loss, np.ndarray) else np.array(
+            result.loss, dtype=object)
+        self.value, self.size = values_of(losses), values_of(losses, "size")
         self.sum = None if result.sum is None else to_double(result.sum.value)
         self.denominator = None if result.denominator is None else to_double(result.denominator)
-        self.gradients = {role: self._slopes(lifted[role]) for role in self.wanted}
+        self.gradients = {role: values_of(lifted[role], "slope") for role in self.wanted}
+        self.reaches = {role: values_of(lifted[role], "reach") + WOBBLE_SHARE * values_of(
+            lifted[role], "wobble") for role in self.wanted}
         if self.check:
             self._compare()
-
-    @staticmethod
-    def _slopes(array):
-        flat = [to_double(x.slope) for x in array.flat]
-        return np.array(flat, dtype=np.float64).reshape(array.shape)
 
     def _compare(self):
         import torch_check
@@ -110,11 +126,15 @@ class Case:
             out["float64_only"] = True
         out["loss"] = {"name": self.loss, **self.params}
         out["inputs"] = {role: tensor(value) for role, value in self.inputs.items()}
-        expect = {"loss": number(self.value) if np.ndim(self.value) == 0 and self.sum is not None
-                  else tensor(self.value)}
-        if self.sum is not None:
-            expect.update(sum=number(self.sum), denominator=number(self.denominator))
-        expect["gradients"] = {role: tensor(g) for role, g in self.gradients.items()}
+        if self.sum is None:
+            expect = {"loss": tensor_of_terms(self.value, self.size)}
+        else:
+            expect = {"loss": number(self.value), "sum": number(self.sum),
+                      "denominator": number(self.denominator)}
+            if np.isfinite(self.value) and self.size > LISTED * abs(self.value):
+                expect["cancelled"] = float(f"{float(self.size):.3g}")
+        expect["gradients"] = {role: tensor_of_terms(g, self.reaches[role])
+                               for role, g in self.gradients.items()}
         out["expect"] = expect
         return out
 

@@ -45,9 +45,9 @@ class Elements:
                  mask=np.zeros((2, 3)))
         self.add("sample_weight", {"reduction": "mean"}, **self.both((2, 4)),
                  sample_weight=np.array([[0.5, 0, 2, 1], [3, 0.25, 1, 1]]))
-        self.add("sample_weight by row, and a mask", {"reduction": "sum"}, **self.both((3, 4)),
-                 sample_weight=np.array([[0.5], [2], [0]]), mask=np.array([1.0, 0, 1, 1]),
-                 check=check)
+        self.add("sample_weight by sample, and a mask by column", {"reduction": "sum"},
+                 **self.both((3, 4)), sample_weight=np.array([0.5, 2, 0]),
+                 mask=np.array([[1.0, 0, 1, 1]]), check=check)
 
     def broken(self, values):
         """NaN and the like under a mask, at weight 0, and in the open."""
@@ -244,6 +244,7 @@ def ohem_balanced_bce():
     e.add("negative_ratio times positives is rounded down", {"negative_ratio": 0.5},
           x=narrow(probs(rng, (8,))), targets=np.array([1.0, 1, 1, 0, 0, 0, 0, 0]))
     e.add("eps", {"eps": 0.5}, **e.both((2, 1, 3, 3)))
+    e.add("normalizer", {"normalizer": 64}, **e.both((2, 1, 3, 3)), check=False)
     e.add("ties are broken by index", {"negative_ratio": 1.0}, check=False,
           x=np.array([0.25, 0.5, 0.75, 0.5, 0.5, 0.5, 0.125]),
           targets=np.array([1.0, 0, 1, 0, 0, 0, 0]))
@@ -263,6 +264,10 @@ def ohem_balanced_bce():
     e.add("mask, unreduced", {"reduction": "none"}, **e.both((2, 1, 3, 4)), mask=mask)
     e.add("mask of a flat batch", **e.both((9,)), mask=np.array([1.0, 0, 1, 1, 1, 0, 1, 0, 1]))
     e.add("everything masked", **e.both((2, 1, 3, 4)), mask=np.zeros((2, 3, 4)))
+    for reduction in ("mean", "sum"):
+        e.add(f"sample_weight by sample, {reduction}", {"reduction": reduction}, check=False,
+              **e.both((3, 1, 3, 4)), sample_weight=np.array([0.5, 2, 0]),
+              note="weights multiply what is kept; which negatives are hard is decided without")
     e.add("probabilities of exactly 0 and 1, wrong", check=False, x=np.array([0.0, 1, 0.5, 0.5]),
           targets=np.array([1.0, 0, 0, 0]))
     for reduction in ("none", "mean", "sum"):

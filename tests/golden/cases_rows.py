@@ -112,8 +112,10 @@ class Rows:
                  mask=np.array([1.0, 0, 1, 1, 0, 1]))
         self.add("mask, unreduced", {"reduction": "none"}, x=self.drawn((2, 3, 4)),
                  targets=labels(rng, (2, 4), 3), mask=np.array([[1.0, 0, 1, 1], [0, 1, 1, 0]]))
-        self.add("mask of one axis, broadcast", x=self.drawn((2, 3, 4)),
-                 targets=labels(rng, (2, 4), 3), mask=np.array([1.0, 0, 0, 1]))
+        self.add("mask by sample, over pixels", x=self.drawn((3, 3, 3)),
+                 targets=labels(rng, (3, 3), 3), mask=np.array([1.0, 0, 1]))
+        self.add("mask by pixel, for all samples", x=self.drawn((2, 3, 4)),
+                 targets=labels(rng, (2, 4), 3), mask=np.array([[1.0, 0, 0, 1]]))
         self.add("mask over class weights", x=self.drawn((4, 3)), targets=labels(rng, 4, 3),
                  weight=weights(rng, 3), mask=np.array([1.0, 0, 1, 1]),
                  check=self.loss == "softmax_focal")
@@ -309,6 +311,11 @@ def nll_loss():
     rows.shapes(), rows.reductions(), rows.weighting(), rows.ignoring(), rows.masking()
     rows.empty(), forms(rows, soft=False)
     add = rows.add
+    gone = scores(rows.rng, (3, 4))
+    gone[1] = -INF
+    for policy in ("nan", "zero", "skip"):
+        add(f"given logits: fully masked row, {policy}", {"on_masked_row": policy}, role="logits",
+            x=gone, targets=np.array([2, 1, 0]), check=False)
     add("unnormalised: the loss may be negative", x=scores(rows.rng, (4, 3)),
         targets=labels(rows.rng, 4, 3))
     cut = rows.drawn((3, 3))

@@ -41,10 +41,16 @@ def broadcast(array, shape):
     return None if array is None else np.broadcast_to(array, shape)
 
 
+def by_unit(array, shape):
+    """Masks and sample weights count their axes from the sample axis."""
+    if array is None:
+        return None
+    return broadcast(array.reshape(array.shape + (1,) * (len(shape) - array.ndim)), shape)
+
+
 def select(losses, counts, mask, sample_weight):
     """Masked units leave value and denominator; weights multiply the value only."""
-    mask = broadcast(mask, losses.shape)
-    weight = broadcast(sample_weight, losses.shape)
+    mask, weight = by_unit(mask, losses.shape), by_unit(sample_weight, losses.shape)
     out, count = losses.copy(), np.array(counts, dtype=object)
     for i in np.ndindex(losses.shape):
         if mask is not None and mask[i].value == 0:
@@ -128,7 +134,8 @@ class Softmax:
 
     def lse(self):
         if self._lse is None:
-            self._lse = log(total(exp(x) for x in self.row))
+            top = max(x.value for x in self.row)
+            self._lse = log(total(exp(x - top) for x in self.row)) + top
         return self._lse
 
     def not_p(self, c):
@@ -296,8 +303,9 @@ def bce_probs(p, y, positive=1, negative=1):
     a, b = mpf(positive), mpf(negative)
     value = -(a * y.value * log_p + b * (1 - y.value) * log_q)
     floor = max(p.value * (1 - p.value), mpf("1e-12"))
-    slope = (b * (1 - y.value) * p.value - a * y.value * (1 - p.value)) / floor
-    return custom(value, (p, slope), (y, -a * log_p + b * log_q))
+    up, down = b * (1 - y.value) * p.value / floor, a * y.value * (1 - p.value) / floor
+    return custom(value, (p, up - down, up + down),
+                  (y, -a * log_p + b * log_q, -a * log_p - b * log_q))
 
 
 def bce_logits(x, y, positive=1, negative=1):
@@ -306,10 +314,10 @@ def bce_logits(x, y, positive=1, negative=1):
     wrong, right = softplus(-x).value, softplus(x).value
     a, b = y.value * positive.value, (1 - y.value) * negative.value
     value = (a * wrong if a else mpf(0)) + (b * right if b else mpf(0))
-    slope = b * sigmoid_value(x.value) - a * sigmoid_value(-x.value)
+    up, down = b * sigmoid_value(x.value), a * sigmoid_value(-x.value)
     to_target = (positive.value * wrong if positive.value else mpf(0)) - (
         negative.value * right if negative.value else mpf(0))
-    return custom(value, (x, slope), (y, to_target),
+    return custom(value, (x, up - down, up + down), (y, to_target, wrong + right),
                   (positive, y.value * wrong if y.value else mpf(0)))
 
 
@@ -347,7 +355,7 @@ def balanced_bce(params, targets, probs=None, logits=None, mask=None):
     shape = prediction.shape if prediction.ndim > 1 else (1, *prediction.shape)
     samples, wanted = prediction.reshape(shape), targets.reshape(shape)
     on = np.ones(shape, dtype=object) if mask is None else np.vectorize(
-        lambda m: m.value)(broadcast(mask, prediction.shape)).reshape(shape)
+        lambda m: m.value)(by_unit(mask, prediction.shape)).reshape(shape)
     losses = np.empty(shape, dtype=object)
     for n in range(shape[0]):
         counted = [y.value for y, m in zip(wanted[n].flat, on[n].flat) if m != 0]
@@ -366,6 +374,10 @@ def sigmoid_focal(params, targets, logits):
 
     def element(x, y):
         value = bce_logits(x, y)
+        if value.value == INF:
+            # The limit: u^gamma is 1, and what it is multiplied with falls faster.
+            side = (1 if alpha is None else mpf(alpha) if y.value else 1 - mpf(alpha))
+            return custom(INF, (x, side * (1 - 2 * y.value)))
         if gamma:
             wrong = total(part for part in (
                 y * sigmoid(-x) if y.value != 0 else lift(0),
@@ -495,7 +507,7 @@ def ohem_balanced_bce(params, targets, probs=None, logits=None, mask=None, sampl
     positive = [on and y.value == 1 for on, y in zip(counts, targets.flat)]
     negative = [on and y.value == 0 for on, y in zip(counts, targets.flat)]
     hard = kept_negatives(losses, negative, sum(positive), params)
-    weights = None if sample_weight is None else list(broadcast(sample_weight, shape).flat)
+    weights = None if sample_weight is None else list(by_unit(sample_weight, shape).flat)
     chosen = [i for i in range(len(losses)) if positive[i]] + hard
     whole = total(weighted(losses[i], weights and weights[i]) for i in chosen)
     if params["reduction"] == "sum":

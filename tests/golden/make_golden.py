@@ -16,6 +16,8 @@ A case:
     inputs              by role: shape, data, "int" for class indices
     expect              loss (a tensor for reduction none), sum, denominator,
                         gradients by role
+    cancelled           where a number has fewer digits than its dtype because
+                        its terms do: their size, by index (see precise.py)
 NaN and infinities are strings.  class_weights.json holds the rules that turn
 counts into weights: rule, counts, weights.
 """

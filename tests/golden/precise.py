@@ -3,6 +3,16 @@
 The reference of the golden vectors: a loss is written once as plain
 arithmetic, its derivatives follow from the chain rule, and 60 digits make
 every rounding of the reference irrelevant next to a double's 16.
+
+The reference also says how many digits a fixed precision can be held to:
+
+    size    of a value: what it would be had nothing in it cancelled,
+            |a| + |b| for a - b
+    reach   the same of a slope, over all the paths it is the sum of
+    error   of a value: how far a rounding of every difference x - y moves it,
+            in units of that rounding (e^(x - y) moves by |x - y| of its last
+            places)
+    wobble  the same of a slope
 """
 import mpmath
 import numpy as np
@@ -14,37 +24,54 @@ NAN, INF = mpf("nan"), mpf("inf")
 _tape = []
 
 
+class Link:
+    """A slope towards a Number, its reach and its wobble."""
+
+    __slots__ = ("to", "slope", "reach", "wobble")
+
+    def __init__(self, to, slope, wobble=0, reach=None):
+        self.to, self.slope, self.wobble = to, slope, wobble
+        self.reach = abs(slope) if reach is None else reach
+
+
 class Number:
     """A value, and the slopes towards what it was computed from."""
 
-    __slots__ = ("value", "links", "slope")
+    __slots__ = ("value", "links", "size", "error", "slope", "reach", "wobble")
 
-    def __init__(self, value, links=()):
+    def __init__(self, value, links=(), size=None, error=None):
         self.value = value
         self.links = links
-        self.slope = mpf(0)
+        self.size = abs(value) if size is None else size
+        self.error = (mpmath.fsum(link.reach * link.to.error for link in links)
+                      if error is None else error)
+        self.slope = self.reach = self.wobble = mpf(0)
         _tape.append(self)
 
     def __add__(self, other):
-        other = lift(other)
-        return Number(self.value + other.value, ((self, mpf(1)), (other, mpf(1))))
+        return total((self, other))
 
     def __sub__(self, other):
-        other = lift(other)
-        return Number(self.value - other.value, ((self, mpf(1)), (other, mpf(-1))))
+        return total((self, -lift(other)))
 
     def __mul__(self, other):
         other = lift(other)
-        return Number(self.value * other.value, ((self, other.value), (other, self.value)))
+        return Number(self.value * other.value,
+                      (Link(self, other.value, other.error), Link(other, self.value, self.error)),
+                      self.size * other.size)
 
     def __truediv__(self, other):
         other = lift(other)
-        quotient = divide(self.value, other.value)
-        return Number(quotient, ((self, divide(mpf(1), other.value)),
-                                 (other, -divide(quotient, other.value))))
+        quotient, inverse = divide(self.value, other.value), divide(mpf(1), other.value)
+        blur = abs(inverse) * other.error
+        return Number(quotient,
+                      (Link(self, inverse, abs(inverse) * blur),
+                       Link(other, -quotient * inverse,
+                            abs(inverse) * (abs(inverse) * self.error + 2 * abs(quotient) * blur))),
+                      divide(self.size, abs(other.value)))
 
     def __neg__(self):
-        return Number(-self.value, ((self, mpf(-1)),))
+        return Number(-self.value, (Link(self, mpf(-1)),), self.size)
 
     def __rsub__(self, other):
         return lift(other) - self
@@ -67,6 +94,22 @@ def lift_array(array):
     return out
 
 
+def total(numbers):
+    """One node for a sum, however long; two inputs cancel exactly."""
+    numbers = [lift(n) for n in numbers]
+    value = mpmath.fsum(n.value for n in numbers)
+    exact = len(numbers) == 2 and not any(is_derived(n) for n in numbers)
+    size = abs(value) if exact else mpmath.fsum(n.size for n in numbers)
+    error = abs(value) + mpmath.fsum(n.error for n in numbers)
+    return Number(value, tuple(Link(n, mpf(1)) for n in numbers), size, error)
+
+
+def is_derived(number):
+    """Neither an input nor one with its sign changed."""
+    links = number.links
+    return bool(links) and not (len(links) == 1 and links[0].slope == -1 and not links[0].to.links)
+
+
 def divide(a, b):
     """IEEE division: a / 0 is infinite or NaN."""
     if b != 0 or mpmath.isnan(b):
@@ -74,35 +117,35 @@ def divide(a, b):
     return NAN if a == 0 or mpmath.isnan(a) else INF * mpmath.sign(a)
 
 
-def total(numbers):
-    """One node for a sum, however long."""
-    numbers = [lift(n) for n in numbers]
-    return Number(mpmath.fsum(n.value for n in numbers), tuple((n, mpf(1)) for n in numbers))
-
-
 def exp(x):
     value = mpmath.exp(x.value)
-    return Number(value, ((x, value),))
+    return Number(value, (Link(x, value, value * x.error),))
 
 
 def log(x):
-    return Number(mpmath.log(x.value) if x.value != 0 else -INF, ((x, divide(mpf(1), x.value)),))
+    slope = divide(mpf(1), x.value)
+    value = mpmath.log(x.value) if x.value != 0 else -INF
+    return Number(value, (Link(x, slope, slope * slope * x.error),))
 
 
 def log1p(x):
-    return Number(mpmath.log1p(x.value), ((x, 1 / (1 + x.value)),))
+    slope = 1 / (1 + x.value)
+    return Number(mpmath.log1p(x.value), (Link(x, slope, slope * slope * x.error),))
 
 
 def power(x, exponent):
     """x ** exponent for x >= 0 and a plain exponent; 0 ** 0 is 1."""
     if exponent == 0:
         return lift(1)
-    slope = exponent * x.value ** (exponent - 1) if x.value != 0 or exponent >= 1 else INF
-    return Number(x.value ** mpf(exponent), ((x, slope),))
+    e = mpf(exponent)
+    if x.value == 0:
+        return Number(mpf(0), (Link(x, mpf(exponent == 1) if exponent >= 1 else INF),))
+    slope = e * x.value ** (e - 1)
+    return Number(x.value ** e, (Link(x, slope, abs((e - 1) * slope / x.value) * x.error),))
 
 
 def absolute(x):
-    return Number(abs(x.value), ((x, mpmath.sign(x.value)),))
+    return Number(abs(x.value), (Link(x, mpmath.sign(x.value)),), x.size)
 
 
 def sigmoid_value(x):
@@ -113,7 +156,7 @@ def sigmoid_value(x):
 
 def sigmoid(x):
     value, rest = sigmoid_value(x.value), sigmoid_value(-x.value)
-    return Number(value, ((x, value * rest),))
+    return Number(value, (Link(x, value * rest),))
 
 
 def softplus(x):
@@ -122,22 +165,26 @@ def softplus(x):
         value = x.value if x.value > 0 else mpf(0)
     else:
         value = mpmath.log1p(mpmath.exp(x.value))
-    return Number(value, ((x, sigmoid_value(x.value)),))
+    return Number(value, (Link(x, sigmoid_value(x.value)),))
 
 
-def custom(value, *links):
-    """A value with slopes that are decided rather than derived."""
-    return Number(value, links)
+def custom(value, *slopes):
+    """A value with slopes that are decided rather than derived: (to, slope) or
+    (to, slope, reach)."""
+    return Number(value, tuple(Link(to, slope, 0, *reach) for to, slope, *reach in slopes))
 
 
 def backward(root):
-    """Fill .slope of everything `root` was computed from, and end the tape."""
-    root.slope = mpf(1)
+    """Fill .slope, .reach and .wobble of all that `root` was computed from; end the tape."""
+    root.slope = root.reach = mpf(1)
     for number in reversed(_tape):
-        if number.slope == 0:
+        if number.slope == 0 and number.reach == 0:
             continue
-        for other, slope in number.links:
-            other.slope = other.slope + number.slope * slope
+        for link in number.links:
+            to = link.to
+            to.slope += number.slope * link.slope
+            to.reach += number.reach * link.reach
+            to.wobble += number.wobble * link.reach + number.reach * link.wobble
     _tape.clear()
 
 

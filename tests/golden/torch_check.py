@@ -177,11 +177,15 @@ def kl_div(params, targets, log_probs=None, logits=None, probs=None):
                     reduction=reduction_of(params))
 
 
+def by_sample(array, losses):
+    return array.reshape(array.shape + (1,) * (losses.dim() - array.dim())).expand_as(losses)
+
+
 def masked(function, params, inputs, mask, sample_weight):
     """Masks and weights around the unreduced losses, as anyone would do it."""
     losses = function({**params, "reduction": "none"}, **inputs)
-    keep = torch.ones_like(losses) if mask is None else mask.expand_as(losses)
-    losses = losses * keep * (1 if sample_weight is None else sample_weight.expand_as(losses))
+    keep = torch.ones_like(losses) if mask is None else by_sample(mask, losses)
+    losses = losses * keep * (1 if sample_weight is None else by_sample(sample_weight, losses))
     if params["reduction"] == "none":
         return losses
     if params["reduction"] == "sum":
