@@ -52,10 +52,11 @@ static void prepare(const struct loss_eval *e, int64_t block, struct loss_partia
 	int64_t per_block = e->chunks, end = loss_min_i64((block + 1) * per_block, e->n);
 	double given = given_beta(e);
 
-	(void)out;
 	for (int64_t sample = block * per_block; sample < end; sample++) {
 		double beta = isnan(given) ? beta_of(e, sample) : given;
 
+		if (beta == 0 || beta == 1)
+			out->flags |= LOSS_FLAG_EVENT;
 		if (e->spec.dtype == LOSS_FLOAT32)
 			((float *)e->work)[sample] = (float)beta;
 		else

@@ -171,6 +171,8 @@ static void mine(struct loss_eval *e)
 				      : loss_param_number(&e->spec, "fallback_negatives", 0);
 	double kept = wanted < negatives ? wanted : negatives;
 
+	if (positives == 0)
+		e->total.flags |= LOSS_FLAG_EVENT;
 	select_elements(e, (int64_t)kept);
 	e->in[e->operands - 1].data = e->work;
 	e->has_factor = true;

@@ -371,6 +371,35 @@ INLINE __m128d simd_fma_to_odd(__m128d a, __m128d b, __m128d c)
 	return (__m128d)((i64x2)s + (step & inexact & even));
 }
 
+/* Out of line: it is long, and hardly ever needed. */
+static __attribute__((noinline, cold, unused)) vec simd_fma_exact(vec a, vec b, vec c)
+{
+	const __m128d low = simd_fma_to_odd(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
+	const __m128d high = simd_fma_to_odd(_mm_cvtps_pd(_mm_movehl_ps(a, a)),
+					     _mm_cvtps_pd(_mm_movehl_ps(b, b)),
+					     _mm_cvtps_pd(_mm_movehl_ps(c, c)));
+	return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+}
+
+/*
+ * Rounding twice, to float64 and then to float32, goes wrong only if the first
+ * ends halfway between two float32: a 1 and 28 zeros behind the 24 bits that
+ * stay, or anything where the result is denormal, or was, and fewer bits stay.
+ */
+INLINE vec simd_fma(vec a, vec b, vec c)
+{
+	const __m128d low = _mm_cvtps_pd(a) * _mm_cvtps_pd(b) + _mm_cvtps_pd(c);
+	const __m128d high = _mm_cvtps_pd(_mm_movehl_ps(a, a)) * _mm_cvtps_pd(_mm_movehl_ps(b, b)) +
+			     _mm_cvtps_pd(_mm_movehl_ps(c, c));
+	const vec once = _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+	const ivec ends = (ivec)_mm_shuffle_ps((vec)low, (vec)high, _MM_SHUFFLE(2, 0, 2, 0));
+	const mask halfway = (ends & v_set_int(0x1fffffff)) == v_set_int(0x10000000);
+	const mask tiny = v_le(v_abs(once), v_set(0x1p-126f));
+	if (__builtin_expect(m_any(m_or(halfway, tiny)), 0))
+		return simd_fma_exact(a, b, c);
+	return once;
+}
+
 #endif
 
 /* a * b + c with one rounding.  Where that takes many instructions it is a
@@ -390,11 +419,7 @@ INLINE
 #elif SIMD_NEON
 	return BY_REAL(vfmaq_f32, vfmaq_f64)(c, a, b);
 #elif SIMD_SSE2 && LOSS_REAL == 32
-	const __m128d lo = simd_fma_to_odd(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
-	const __m128d hi = simd_fma_to_odd(_mm_cvtps_pd(_mm_movehl_ps(a, a)),
-					   _mm_cvtps_pd(_mm_movehl_ps(b, b)),
-					   _mm_cvtps_pd(_mm_movehl_ps(c, c)));
-	return _mm_movelh_ps(_mm_cvtpd_ps(lo), _mm_cvtpd_ps(hi));
+	return simd_fma(a, b, c);
 #else
 	UNROLL for (int i = 0; i < LANES; i++) c[i] =
 		BY_REAL(__builtin_fmaf, __builtin_fma)(a[i], b[i], c[i]);

@@ -1,0 +1,407 @@
+/*
+ * The diagnosis of one evaluation.
+ *
+ * The unreduced losses are computed once more, the finders look at inputs,
+ * rows, terms, reduction and gradients, and the loss over the units that are
+ * finite is computed by masking the others out: the effect of a finding is a
+ * result, not an estimate.
+ */
+#include <assert.h>
+
+#include "diagnose.h"
+
+/* ---- Reading the evaluation ----------------------------------------------- */
+
+double real_at(const struct loss_eval *e, const void *data, int64_t index)
+{
+	return e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
+					     : ((const double *)data)[index];
+}
+
+double operand_at(const struct loss_eval *e, const struct loss_operand *operand, int64_t index)
+{
+	bool units = operand->row->shape == LOSS_SHAPE_UNITS;
+	int rank = units ? e->unit_rank : e->rank;
+	const int64_t *shape = units ? e->unit_shape : e->shape;
+	float narrow;
+	double wide;
+
+	if (operand->full)
+		return real_at(e, operand->data, index);
+	if (e->spec.dtype == LOSS_FLOAT32) {
+		loss_operand_read_32(operand, rank, shape, index, 1, &narrow);
+		return (double)narrow;
+	}
+	loss_operand_read_64(operand, rank, shape, index, 1, &wide);
+	return wide;
+}
+
+bool is_rowwise(const struct loss_eval *e)
+{
+	return e->family == &loss_rowwise_family;
+}
+
+int64_t unit_of(const struct loss_eval *e, int64_t element)
+{
+	if (e->units == e->elements)
+		return element;
+	if (is_rowwise(e))
+		return element / (e->c * e->d) * e->d + element % e->d;
+	return e->units <= 1 ? 0 : element / (e->elements / e->units);
+}
+
+bool unit_counts(const struct loss_eval *e, int64_t unit)
+{
+	if (e->hard && ((const int64_t *)e->in[1].data)[unit] == e->ignore_index)
+		return false;
+	for (int i = 0; i < e->in_count; i++) {
+		const struct loss_operand *operand = &e->in[i];
+
+		if (operand->data && operand->row->factor && operand_at(e, operand, unit) == 0)
+			return false;
+	}
+	return true;
+}
+
+bool unit_is_bad(const struct diagnosis *d, int64_t unit)
+{
+	return !isfinite(real_at(d->e, d->losses, unit));
+}
+
+/* ---- Findings ------------------------------------------------------------- */
+
+struct loss_finding *finding_of(struct diagnosis *d, enum loss_finding_code code,
+				enum loss_role input)
+{
+	for (int i = 0; i < d->finding_count; i++)
+		if (d->findings[i].code == code && d->findings[i].input == input)
+			return &d->findings[i];
+	assert(d->finding_count < FINDINGS_MAX);
+	struct loss_finding *finding = &d->findings[d->finding_count++];
+
+	*finding = (struct loss_finding){
+		.code = code, .severity = loss_finding_at(code)->severity, .input = input};
+	return finding;
+}
+
+bool finding_exists(const struct diagnosis *d, enum loss_finding_code code)
+{
+	for (int i = 0; i < d->finding_count; i++)
+		if (d->findings[i].code == code)
+			return true;
+	return false;
+}
+
+static int64_t *indices_of(const struct diagnosis *d, const struct loss_finding *finding)
+{
+	return d->indices + (finding - d->findings) * d->options->locations_max;
+}
+
+int64_t finding_first(const struct diagnosis *d, const struct loss_finding *finding)
+{
+	return indices_of(d, finding)[0];
+}
+
+/* Keep the smallest indices, sorted: the first places, whatever the order in
+ * which a layout walks over the batch. */
+static void keep_index(struct diagnosis *d, struct loss_finding *finding, int64_t index)
+{
+	int64_t *kept = indices_of(d, finding);
+	int64_t n = finding->place_count, at;
+
+	if (n == d->options->locations_max && (n == 0 || kept[n - 1] <= index))
+		return;
+	if (n < d->options->locations_max)
+		finding->place_count = ++n;
+	for (at = n - 1; at > 0 && kept[at - 1] > index; at--)
+		kept[at] = kept[at - 1];
+	kept[at] = index;
+}
+
+static void shape_of(const struct loss_eval *e, enum place_kind kind, int *rank,
+		     const int64_t **shape)
+{
+	*shape = kind == PLACE_UNIT ? e->unit_shape : e->shape;
+	*rank = kind == PLACE_UNIT ? e->unit_rank : kind == PLACE_SAMPLE ? 1 : e->rank;
+	if (kind == PLACE_SAMPLE && e->rank == 0)
+		*rank = 0;
+}
+
+void finding_add(struct diagnosis *d, enum loss_finding_code code, enum loss_role input,
+		 enum place_kind kind, int64_t index)
+{
+	struct loss_finding *finding = finding_of(d, code, input);
+	const int64_t *shape;
+
+	shape_of(d->e, kind, &finding->place_rank, &shape);
+	finding->count++;
+	keep_index(d, finding, index);
+	d->kinds[finding - d->findings] = kind;
+}
+
+struct loss_finding *finding_add_batch(struct diagnosis *d, enum loss_finding_code code,
+				       enum loss_role input)
+{
+	struct loss_finding *finding = finding_of(d, code, input);
+
+	finding->count = 1;
+	return finding;
+}
+
+void finding_operand(struct loss_finding *finding, const char *name, double value)
+{
+	if (finding->operand_count == LOSS_OPERANDS_MAX)
+		return;
+	finding->operands[finding->operand_count].name = name;
+	finding->operands[finding->operand_count++].value = value;
+}
+
+void finding_because(struct diagnosis *d, struct loss_finding *finding, enum loss_finding_code code)
+{
+	if (!finding_exists(d, code) || finding->because_count == LOSS_BECAUSE_MAX)
+		return;
+	for (int i = 0; i < finding->because_count; i++)
+		if (finding->because[i] == code)
+			return;
+	finding->because[finding->because_count++] = code;
+}
+
+/* Flat indices to places. */
+static void write_places(struct diagnosis *d, struct loss_finding *finding)
+{
+	int64_t *to =
+		d->places + (finding - d->findings) * d->options->locations_max * LOSS_RANK_MAX;
+	const int64_t *shape;
+	int rank;
+
+	shape_of(d->e, d->kinds[finding - d->findings], &rank, &shape);
+	finding->places = to;
+	finding->truncated = finding->place_rank > 0 && finding->place_count < finding->count;
+	for (int64_t i = 0; i < finding->place_count; i++) {
+		int64_t index = indices_of(d, finding)[i];
+
+		for (int axis = rank - 1; axis >= 0; axis--) {
+			to[i * rank + axis] = shape[axis] ? index % shape[axis] : 0;
+			index = shape[axis] ? index / shape[axis] : 0;
+		}
+	}
+}
+
+/* ---- The same batch again ------------------------------------------------- */
+
+/* The inputs of an evaluation as a caller would give them, without the mask. */
+static int inputs_of(const struct loss_eval *e, struct loss_input *in)
+{
+	int n = 0;
+
+	for (int i = 0; i < e->in_count; i++) {
+		const struct loss_operand *operand = &e->in[i];
+
+		if (operand->index < 0 || i == e->mask)
+			continue;
+		in[n].role = i == 0 ? e->form : operand->row->role;
+		in[n].differentiate = false;
+		in[n].tensor = (struct loss_tensor){
+			.data = operand->data,
+			.dtype = i == 1 && e->hard ? LOSS_INT64 : e->spec.dtype,
+			.rank = operand->rank,
+		};
+		memcpy(in[n].tensor.shape, operand->shape, sizeof operand->shape);
+		n++;
+	}
+	return n;
+}
+
+/* A plan of the same batch with a mask over its units. */
+static enum loss_code plan_again(const struct loss_eval *e, const void *mask,
+				 struct loss_plan *plan)
+{
+	struct loss_input in[LOSS_INPUTS_MAX];
+	struct loss_spec spec = e->spec;
+	int n = inputs_of(e, in);
+
+	if (spec.common.reduction == LOSS_NONE)
+		spec.common.reduction =
+			spec.loss->reductions & 1 << LOSS_MEAN ? LOSS_MEAN : LOSS_SUM;
+	spec.common.on_empty = LOSS_EMPTY_NAN;
+	in[n] = (struct loss_input){
+		.role = LOSS_ROLE_MASK,
+		.tensor = {.data = mask, .dtype = spec.dtype, .rank = e->unit_rank}};
+	memcpy(in[n].tensor.shape, e->unit_shape, sizeof e->unit_shape);
+	return loss_plan_init(plan, &spec, in, n + 1, NULL);
+}
+
+/* The unreduced losses of the batch as it is. */
+static void compute_losses(struct diagnosis *d, const struct loss_plan *plan)
+{
+	struct loss_plan again = *plan;
+	struct loss_outputs out = {.scratch = d->scratch, .losses = d->losses, .scale = 1};
+	struct loss_result result;
+
+	loss_plan_evaluate(&again, &out, &result, NULL);
+}
+
+static void put_real(const struct loss_eval *e, void *data, int64_t index, double value)
+{
+	if (e->spec.dtype == LOSS_FLOAT32)
+		((float *)data)[index] = (float)value;
+	else
+		((double *)data)[index] = value;
+}
+
+static void compute_effect(struct diagnosis *d)
+{
+	const struct loss_eval *e = d->e;
+	struct loss_effect *effect = &d->out->effect;
+	struct loss_plan plan;
+	struct loss_outputs out = {.scratch = d->scratch, .scale = 1};
+	struct loss_result finite;
+	int64_t rows = 0;
+
+	for (int64_t unit = 0; unit < e->units; unit++) {
+		bool kept = unit_counts(e, unit) && !unit_is_bad(d, unit);
+
+		rows += kept;
+		put_real(e, d->mask, unit, kept);
+	}
+	*effect = (struct loss_effect){
+		.loss = d->result->loss,
+		.nonfinite_losses = d->nonfinite_losses,
+		.nonfinite_gradients = d->nonfinite_gradients,
+		.finite_rows = rows,
+		.loss_over_finite_rows = NAN,
+	};
+	if (rows && !plan_again(e, d->mask, &plan) &&
+	    !loss_plan_evaluate(&plan, &out, &finite, NULL))
+		effect->loss_over_finite_rows = finite.loss;
+}
+
+static void count_nonfinite(struct diagnosis *d)
+{
+	const struct loss_eval *e = d->e;
+
+	for (int64_t unit = 0; unit < e->units; unit++)
+		d->nonfinite_losses += unit_is_bad(d, unit);
+	for (int i = 0; i < e->in_count; i++)
+		for (int64_t k = 0; e->out.gradients[i] && k < e->in[i].count; k++)
+			d->nonfinite_gradients += !isfinite(real_at(e, e->out.gradients[i], k));
+}
+
+/* ---- The whole ------------------------------------------------------------ */
+
+/* In the order of the catalogue: root causes come first there. */
+static void sort_findings(struct diagnosis *d)
+{
+	for (int i = 1; i < d->finding_count; i++)
+		for (int k = i; k > 0 && d->findings[k - 1].code > d->findings[k].code; k--) {
+			struct loss_finding moved = d->findings[k];
+
+			d->findings[k] = d->findings[k - 1];
+			d->findings[k - 1] = moved;
+		}
+}
+
+static enum loss_verdict verdict_of(const struct diagnosis *d)
+{
+	bool reduced = d->e->spec.common.reduction != LOSS_NONE;
+
+	if (d->nonfinite_losses || d->nonfinite_gradients || !isfinite(d->result->sum) ||
+	    (reduced && !isfinite(d->result->loss)))
+		return LOSS_VERDICT_NONFINITE;
+	for (int i = 0; i < d->finding_count; i++)
+		if (d->findings[i].severity == LOSS_WARNING ||
+		    d->findings[i].severity == LOSS_ERROR)
+			return LOSS_VERDICT_WARNING;
+	return LOSS_VERDICT_OK;
+}
+
+bool loss_is_healthy(const struct loss_plan *plan, const struct loss_result *result,
+		     const struct loss_diagnose_options *options)
+{
+	(void)plan;
+	for (int i = 0; i < LOSS_INPUTS_MAX; i++)
+		if (options->narrowed[i])
+			return false;
+	return !options->full && result->flags == 0;
+}
+
+static size_t align64(size_t bytes)
+{
+	return (bytes + 63) & ~(size_t)63;
+}
+
+static size_t scratch_bytes(const struct loss_plan *plan)
+{
+	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
+	struct loss_plan again;
+
+	if (plan_again(e, NULL, &again))
+		return plan->scratch_bytes;
+	return again.scratch_bytes > plan->scratch_bytes ? again.scratch_bytes
+							 : plan->scratch_bytes;
+}
+
+static size_t places_count(const struct loss_diagnose_options *options)
+{
+	return FINDINGS_MAX * (size_t)options->locations_max;
+}
+
+size_t loss_diagnose_bytes(const struct loss_plan *plan,
+			   const struct loss_diagnose_options *options)
+{
+	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
+	size_t units = align64((size_t)e->units * loss_dtype_bytes(e->spec.dtype));
+
+	return align64(sizeof(struct diagnosis)) +
+	       align64(places_count(options) * sizeof(int64_t)) +
+	       align64(places_count(options) * LOSS_RANK_MAX * sizeof(int64_t)) + 2 * units +
+	       align64(scratch_bytes(plan));
+}
+
+/* Lay the parts out in the caller's memory. */
+static struct diagnosis *diagnosis_init(const struct loss_plan *plan,
+					const struct loss_diagnose_options *options, void *memory)
+{
+	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
+	size_t units = align64((size_t)e->units * loss_dtype_bytes(e->spec.dtype));
+	struct diagnosis *d = memory;
+	char *at = (char *)memory + align64(sizeof *d);
+
+	*d = (struct diagnosis){.e = e, .options = options};
+	d->indices = (int64_t *)(void *)at;
+	at += align64(places_count(options) * sizeof(int64_t));
+	d->places = (int64_t *)(void *)at;
+	at += align64(places_count(options) * LOSS_RANK_MAX * sizeof(int64_t));
+	d->losses = at;
+	d->mask = at + units;
+	d->scratch = at + 2 * units;
+	return d;
+}
+
+void loss_diagnose(const struct loss_plan *plan, const struct loss_result *result,
+		   const struct loss_diagnose_options *options, void *memory,
+		   struct loss_diagnosis *diagnosis)
+{
+	struct diagnosis *d = diagnosis_init(plan, options, memory);
+
+	*diagnosis = (struct loss_diagnosis){0};
+	d->result = result;
+	d->out = diagnosis;
+	compute_losses(d, plan);
+	count_nonfinite(d);
+	find_in_inputs(d);
+	find_in_rows(d);
+	find_in_terms(d);
+	find_in_reduction(d);
+	find_in_gradients(d);
+	diagnosis->verdict = verdict_of(d);
+	diagnosis->has_effect = diagnosis->verdict == LOSS_VERDICT_NONFINITE;
+	if (diagnosis->has_effect)
+		compute_effect(d);
+	for (int i = 0; i < d->finding_count; i++)
+		write_places(d, &d->findings[i]);
+	write_messages(d);
+	sort_findings(d);
+	diagnosis->findings = d->findings;
+	diagnosis->finding_count = d->finding_count;
+}

@@ -1,0 +1,88 @@
+/*
+ * How a diagnosis is put together, shared by the finders.
+ *
+ * Finders run in a fixed order, each looking for one group of findings; they
+ * add places to findings, and diagnose.c writes effect, order and verdict
+ * around them.  A finder knows no loss by name: what a loss is comes from its
+ * rows, its family and the events of its own math.
+ */
+#ifndef LOSS_DIAGNOSE_H
+#define LOSS_DIAGNOSE_H
+
+#include "../loss_impl.h"
+
+enum { FINDINGS_MAX = 40 };
+
+/* What the flat index of a place counts in. */
+enum place_kind { PLACE_BATCH, PLACE_UNIT, PLACE_ELEMENT, PLACE_SAMPLE };
+
+struct diagnosis {
+	const struct loss_eval *e;
+	const struct loss_result *result;
+	const struct loss_diagnose_options *options;
+	struct loss_diagnosis *out;
+
+	struct loss_finding findings[FINDINGS_MAX];
+	enum place_kind kinds[FINDINGS_MAX]; /* what the indices of each count in */
+	int finding_count;
+	int64_t *indices; /* FINDINGS_MAX x locations_max flat indices, sorted */
+	int64_t *places;  /* FINDINGS_MAX x locations_max x LOSS_RANK_MAX */
+	void *losses;     /* unreduced, of this batch */
+	void *mask;       /* units with a finite loss */
+	void *scratch;
+	int64_t nonfinite_losses, nonfinite_gradients;
+};
+
+/* The finding of a code for an input, made when it is first asked for. */
+struct loss_finding *finding_of(struct diagnosis *d, enum loss_finding_code code,
+				enum loss_role input);
+
+/* One more place. Indices may come in any order. */
+void finding_add(struct diagnosis *d, enum loss_finding_code code, enum loss_role input,
+		 enum place_kind kind, int64_t index);
+
+/* The same for the whole batch. */
+struct loss_finding *finding_add_batch(struct diagnosis *d, enum loss_finding_code code,
+				       enum loss_role input);
+
+bool finding_exists(const struct diagnosis *d, enum loss_finding_code code);
+
+/* A value to show for the first place. */
+void finding_operand(struct loss_finding *finding, const char *name, double value);
+
+void finding_because(struct diagnosis *d, struct loss_finding *finding,
+		     enum loss_finding_code code);
+
+/* The first flat index of a finding. */
+int64_t finding_first(const struct diagnosis *d, const struct loss_finding *finding);
+
+/* ---- Reading the evaluation ----------------------------------------------- */
+
+double real_at(const struct loss_eval *e, const void *data, int64_t index);
+
+/* The value of an operand at an element of what it broadcasts to. */
+double operand_at(const struct loss_eval *e, const struct loss_operand *operand, int64_t index);
+
+/* The unit an element of the prediction belongs to. */
+int64_t unit_of(const struct loss_eval *e, int64_t element);
+
+/* Does unit `unit` enter the loss: not ignored, not masked, not weighted 0? */
+bool unit_counts(const struct loss_eval *e, int64_t unit);
+
+/* Is its loss NaN or infinite? */
+bool unit_is_bad(const struct diagnosis *d, int64_t unit);
+
+bool is_rowwise(const struct loss_eval *e);
+
+/* ---- The finders, in their order ------------------------------------------ */
+
+void find_in_inputs(struct diagnosis *d);
+void find_in_rows(struct diagnosis *d);
+void find_in_terms(struct diagnosis *d);
+void find_in_reduction(struct diagnosis *d);
+void find_in_gradients(struct diagnosis *d);
+
+/* Sentences for all findings, from the places and operands. */
+void write_messages(struct diagnosis *d);
+
+#endif
