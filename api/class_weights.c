@@ -25,6 +25,16 @@ static enum api_problem unknown(const char *name, const struct api_source *sourc
 				      "class weights have no such member");
 }
 
+static bool is_param(const char *name)
+{
+	const struct loss_param_row *row;
+
+	for (size_t i = 0; (row = loss_weight_param_at(i)); i++)
+		if (!strcmp(row->name, name))
+			return true;
+	return false;
+}
+
 static enum api_problem read_param(struct api_evaluation *ev, const char *name, const json_t *node,
 				   struct api_class_weights *made, struct api_fault *fault)
 {
@@ -32,12 +42,14 @@ static enum api_problem read_param(struct api_evaluation *ev, const char *name, 
 	struct loss_error err;
 	enum loss_code code;
 
+	if (!is_param(name))
+		return unknown(name, made->source, fault);
 	if (!api_value_read(&ev->doc, node, &value))
 		return api_source_fail_member(made->source, name, fault, API_WRONG_TYPE,
-					      "expected a single value");
+					      "%s, expected a single value",
+					      api_found(&ev->doc, node));
 	code = loss_weight_set(&made->params, name, value, &err);
-	if (code == LOSS_UNKNOWN_PARAM)
-		return unknown(name, made->source, fault);
+
 	if (code)
 		return api_source_fail_member(made->source, name, fault, api_problem_of_loss(code),
 					      "%s", err.text);
@@ -139,7 +151,7 @@ static enum api_problem take_counts(const struct api_class_weights *rule, int64_
 
 	if (given->rank != 1 || given->shape[0] != c)
 		return api_source_fail_member(rule->source, "counts", fault, API_SHAPE_MISMATCH,
-					      "%lld numbers, expected %lld, one a class",
+					      "%lld given, expected %lld, one a class",
 					      (long long)loss_tensor_elements(given), (long long)c);
 	for (int64_t k = 0; k < c; k++) {
 		const struct api_source list = {.parent = rule->source, .name = "counts"};

@@ -63,6 +63,31 @@ enum api_problem api_loss_fail(const struct api_term *term, const struct api_ite
 	return api_source_fail(item->source, fault, problem, "%s", err->text);
 }
 
+const char *api_found(const struct api_document *doc, const json_t *node)
+{
+	const struct api_array *array = api_document_array(doc, node);
+
+	if (array)
+		return array->rank == 0 ? "a number" : "an array";
+	switch (json_typeof(node)) {
+	case JSON_OBJECT:
+		return "an object";
+	case JSON_ARRAY:
+		return "an array";
+	case JSON_STRING:
+		return "a string";
+	case JSON_INTEGER:
+	case JSON_REAL:
+		return "a number";
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return "a boolean";
+	case JSON_NULL:
+		return "null";
+	}
+	return "something else";
+}
+
 /* ---- Sources -------------------------------------------------------------- */
 
 const struct api_source *api_source_member(struct api_arena *arena, const struct api_source *parent,
@@ -104,7 +129,8 @@ static enum api_problem decode_item(struct api_evaluation *ev, struct api_item *
 
 	if (!json_is_object(item->members))
 		return api_source_fail(item->source, fault, API_WRONG_TYPE,
-				       "expected an object: a request without \"batch\"");
+				       "%s, expected an object: a request without \"batch\"",
+				       api_found(&ev->doc, item->members));
 	/* The reply to a batch echoes its own id; the items have theirs. */
 	if (ev->is_batch) {
 		item->options = ev->options;
@@ -158,7 +184,8 @@ static enum api_problem decode_batch(struct api_evaluation *ev, const json_t *ba
 		return api_fail_memory(ev, fault);
 	if (lifted ? lifted->numbers > 0 : !json_is_array(batch))
 		return api_source_fail(source, fault, API_WRONG_TYPE,
-				       "expected a list of requests");
+				       "%s, expected a list of requests",
+				       lifted ? "a list of numbers" : api_found(&ev->doc, batch));
 	if (count > ev->limits->batch_items) {
 		api_source_fail(source, fault, API_OUT_OF_RANGE, "%zu items, expected at most %llu",
 				count, (unsigned long long)ev->limits->batch_items);

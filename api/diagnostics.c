@@ -145,17 +145,21 @@ static void write_remedy(struct api_text *text, const struct loss_spec *spec,
 
 /* ---- Findings ------------------------------------------------------------- */
 
-static void write_places(struct api_text *text, const struct loss_finding *finding)
+static void write_places(struct api_text *text, const struct loss_finding *finding, int64_t most)
 {
+	int64_t count = finding->place_count < most ? finding->place_count : most;
+
 	api_text_member_open(text, "at", '[');
-	for (int64_t i = 0; i < finding->place_count && finding->place_rank > 0; i++) {
+	for (int64_t i = 0; i < count && finding->place_rank > 0; i++) {
 		api_text_open(text, '[');
 		for (int axis = 0; axis < finding->place_rank; axis++)
 			api_text_integer(text, finding->places[i * finding->place_rank + axis]);
 		api_text_close(text, ']');
 	}
 	api_text_close(text, ']');
-	api_text_member_bool(text, "truncated", finding->truncated);
+	api_text_member_bool(text, "truncated",
+			     finding->truncated ||
+				     (count < finding->place_count && finding->place_rank > 0));
 }
 
 static void write_operands(struct api_text *text, const struct loss_finding *finding)
@@ -186,7 +190,7 @@ static void write_effect(struct api_text *text, const struct loss_effect *effect
 }
 
 static void write_finding(struct api_text *text, const struct api_term *term, int index,
-			  const struct loss_finding *finding)
+			  int64_t places, const struct loss_finding *finding)
 {
 	const struct loss_finding_row *row = loss_finding_at(finding->code);
 
@@ -201,7 +205,7 @@ static void write_finding(struct api_text *text, const struct api_term *term, in
 	else
 		api_text_member(text, "input", loss_role_name(finding->input));
 	api_text_member_integer(text, "count", finding->count);
-	write_places(text, finding);
+	write_places(text, finding, places);
 	write_operands(text, finding);
 	api_text_member(text, "message", finding->message);
 	write_because(text, finding);
@@ -214,8 +218,9 @@ static void write_finding(struct api_text *text, const struct api_term *term, in
 	api_text_close(text, '}');
 }
 
-void api_findings_write(struct api_text *text, const struct api_term *term, int index)
+void api_findings_write(struct api_text *text, const struct api_term *term, int index,
+			int64_t places)
 {
 	for (int i = 0; i < term->diagnosis.finding_count; i++)
-		write_finding(text, term, index, &term->diagnosis.findings[i]);
+		write_finding(text, term, index, places, &term->diagnosis.findings[i]);
 }

@@ -4,9 +4,10 @@
 
 #include "evaluation.h"
 
-/* The findings of a term as values of an open list; `index` of the term in a
- * weighted sum, or -1. */
-void api_findings_write(struct api_text *text, const struct api_term *term, int index);
+/* The findings of a term as values of an open list, with at most `places` places
+ * each; `index` of the term in a weighted sum, or -1. */
+void api_findings_write(struct api_text *text, const struct api_term *term, int index,
+			int64_t places);
 
 /* A spec as a loss object that may be sent: the name and what is not default. */
 void api_spec_write(struct api_text *text, const struct loss_spec *spec);

@@ -269,7 +269,8 @@ static void write_diagnostics(struct api_text *text, const struct api_item *item
 	api_text_member(text, "verdict", loss_verdict_name(verdict));
 	api_text_member_open(text, "findings", '[');
 	for (size_t i = 0; i < item->term_count; i++)
-		api_findings_write(text, &item->terms[i], item->is_sum ? (int)i : -1);
+		api_findings_write(text, &item->terms[i], item->is_sum ? (int)i : -1,
+				   item->options.locations);
 	api_text_close(text, ']');
 	api_text_close(text, '}');
 }

@@ -159,6 +159,9 @@ enum api_problem api_fail_memory(struct api_evaluation *ev, struct api_fault *fa
 enum api_problem api_loss_fail(const struct api_term *term, const struct api_item *item,
 			       const struct loss_error *err, struct api_fault *fault);
 
+/* What a value is, for a sentence: "a string", "an array". */
+const char *api_found(const struct api_document *doc, const json_t *node);
+
 const struct api_source *api_source_member(struct api_arena *arena, const struct api_source *parent,
 					   const char *name);
 const struct api_source *api_source_item(struct api_arena *arena, const struct api_source *parent,
@@ -167,8 +170,8 @@ const struct api_source *api_source_item(struct api_arena *arena, const struct a
 /* ---- members.c: options and what a member may be called -------------------- */
 
 /* A value among names; -1 and a fault at `source` where it is none of them. */
-int api_choice_read(const json_t *node, const char *const *names, size_t count,
-		    const struct api_source *source, struct api_fault *fault);
+int api_choice_read(const struct api_document *doc, const json_t *node, const char *const *names,
+		    size_t count, const struct api_source *source, struct api_fault *fault);
 
 /* The options among the members of an object. */
 enum api_problem api_options_read(struct api_evaluation *ev, const json_t *members,

@@ -16,14 +16,15 @@ static void list_names(char *list, size_t bytes, const char *const *names, size_
 					 names[i]);
 }
 
-int api_choice_read(const json_t *node, const char *const *names, size_t count,
-		    const struct api_source *source, struct api_fault *fault)
+int api_choice_read(const struct api_document *doc, const json_t *node, const char *const *names,
+		    size_t count, const struct api_source *source, struct api_fault *fault)
 {
 	char list[160];
 
 	list_names(list, sizeof list, names, count);
 	if (!json_is_string(node)) {
-		api_source_fail(source, fault, API_WRONG_TYPE, "expected one of %s", list);
+		api_source_fail(source, fault, API_WRONG_TYPE, "%s, expected one of %s",
+				api_found(doc, node), list);
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -43,10 +44,10 @@ int api_choice_read(const json_t *node, const char *const *names, size_t count,
 
 READER(read_id)
 {
-	(void)ev;
 	if (!json_is_string(node) && !json_is_number(node))
 		return api_source_fail(source, fault, API_WRONG_TYPE,
-				       "expected a string or a number");
+				       "%s, expected a string or a number",
+				       api_found(&ev->doc, node));
 	options->id = node;
 	return API_PROBLEM_NONE;
 }
@@ -70,7 +71,8 @@ READER(read_gradient)
 	}
 	if (!is_right)
 		return api_source_fail(source, fault, API_WRONG_TYPE,
-				       "expected true, false or a list of the names of inputs");
+				       "%s, expected true, false or a list of the names of inputs",
+				       api_found(&ev->doc, node));
 	options->gradient = node;
 	options->gradient_source = source;
 	return API_PROBLEM_NONE;
@@ -81,10 +83,9 @@ READER(read_gradient)
 	READER(reader)                                                                             \
 	{                                                                                          \
 		static const char *const names[] = {__VA_ARGS__};                                  \
-		int chosen = api_choice_read(node, names, sizeof names / sizeof names[0], source,  \
-					     fault);                                               \
+		int chosen = api_choice_read(&ev->doc, node, names,                                \
+					     sizeof names / sizeof names[0], source, fault);       \
                                                                                                    \
-		(void)ev;                                                                          \
 		if (chosen < 0)                                                                    \
 			return fault->problem;                                                     \
 		options->member = chosen;                                                          \
@@ -101,7 +102,9 @@ READER(read_locations)
 	json_int_t wanted = json_integer_value(node);
 
 	if (!json_is_integer(node))
-		return api_source_fail(source, fault, API_WRONG_TYPE, "expected an integer");
+		return api_source_fail(source, fault, API_WRONG_TYPE, "%s, expected an integer",
+				       json_is_real(node) ? "a fraction"
+							  : api_found(&ev->doc, node));
 	if (wanted < 0 || wanted > most)
 		return api_source_fail(source, fault, API_OUT_OF_RANGE,
 				       "%lld, expected at least 0 and at most %lld",

@@ -14,7 +14,7 @@ bool api_row_is_in_spec(const struct loss_input_row *row)
 bool api_value_read(const struct api_document *doc, const json_t *node, struct loss_value *value)
 {
 	*value = (struct loss_value){.kind = LOSS_VALUE_NULL};
-	if (json_is_string(node) && !api_document_array(doc, node)) {
+	if (json_is_string(node) && !api_scalar_is_number(doc, node)) {
 		value->kind = LOSS_VALUE_TEXT;
 		value->text = json_string_value(node);
 	} else if (json_is_boolean(node)) {
@@ -99,8 +99,7 @@ static enum api_problem read_parameters(struct api_evaluation *ev, struct api_it
 		if (!api_value_read(&ev->doc, node, &value))
 			return api_source_fail_member(term->source, name, fault, API_WRONG_TYPE,
 						      "%s, expected a single value",
-						      json_is_object(node) ? "an object"
-									   : "an array");
+						      api_found(&ev->doc, node));
 		if (loss_param_set(&term->spec, name, value, &err))
 			return api_loss_fail(term, item, &err, fault);
 	}
@@ -138,7 +137,8 @@ static enum api_problem read_loss(struct api_evaluation *ev, struct api_item *it
 	if (!json_is_object(node))
 		return api_source_fail(
 			source, fault, API_WRONG_TYPE,
-			"expected the name of a loss, or an object with its \"name\"");
+			"%s, expected the name of a loss, or an object with its \"name\"",
+			api_found(&ev->doc, node));
 
 	const json_t *name = json_object_get(node, "name");
 	const struct api_source *at = api_source_member(ev->arena, source, "name");
@@ -148,7 +148,8 @@ static enum api_problem read_loss(struct api_evaluation *ev, struct api_item *it
 		return api_source_fail(source, fault, API_MISSING_MEMBER,
 				       "\"name\" is missing: which loss?");
 	if (!json_is_string(name) || api_document_array(&ev->doc, name))
-		return api_source_fail(at, fault, API_WRONG_TYPE, "expected the name of a loss");
+		return api_source_fail(at, fault, API_WRONG_TYPE, "%s, expected the name of a loss",
+				       api_found(&ev->doc, name));
 	if ((problem = find_loss(json_string_value(name), at, term, &item->options, fault)))
 		return problem;
 	term->own = node;
@@ -168,7 +169,7 @@ static enum api_problem read_term_weight(struct api_evaluation *ev, const json_t
 	if (!api_value_read(&ev->doc, node, &value) ||
 	    (value.kind != LOSS_VALUE_INTEGER && value.kind != LOSS_VALUE_REAL))
 		return api_source_fail_member(source, "weight", fault, API_WRONG_TYPE,
-					      "expected a number");
+					      "%s, expected a number", api_found(&ev->doc, node));
 	/* Written so that NaN fails. */
 	if (!(value.real - value.real == 0))
 		return api_source_fail_member(source, "weight", fault, API_OUT_OF_RANGE,
@@ -193,9 +194,10 @@ static enum api_problem read_renames(struct api_evaluation *ev, const json_t *no
 	if (!at)
 		return api_fail_memory(ev, fault);
 	if (!json_is_object(node))
-		return api_source_fail(
-			at, fault, API_WRONG_TYPE,
-			"expected an object of input names and members of the request");
+		return api_source_fail(at, fault, API_WRONG_TYPE,
+				       "%s, expected an object of input names and members of the "
+				       "request",
+				       api_found(&ev->doc, node));
 	json_object_foreach((json_t *)node, name, member)
 	{
 		enum loss_role role = loss_role_find(name);
@@ -206,7 +208,8 @@ static enum api_problem read_renames(struct api_evaluation *ev, const json_t *no
 		if (!json_is_string(member) || api_document_array(&ev->doc, member))
 			return api_source_fail_member(
 				at, name, fault, API_WRONG_TYPE,
-				"expected the name of a member of the request");
+				"%s, expected the name of a member of the request",
+				api_found(&ev->doc, member));
 	}
 	term->renames = node;
 	return API_PROBLEM_NONE;
@@ -241,7 +244,8 @@ static enum api_problem read_term(struct api_evaluation *ev, struct api_item *it
 
 	if (!json_is_object(node))
 		return api_source_fail(source, fault, API_WRONG_TYPE,
-				       "expected an object with \"loss\" and \"weight\"");
+				       "%s, expected an object with \"loss\" and \"weight\"",
+				       api_found(&ev->doc, node));
 	if ((problem = check_term_members(node, source, fault)))
 		return problem;
 
@@ -308,7 +312,8 @@ static enum api_problem read_sum(struct api_evaluation *ev, struct api_item *ite
 				"they stand in the loss of each term");
 	}
 	if (lifted ? lifted->numbers > 0 : !json_is_array(list))
-		return api_source_fail(at, fault, API_WRONG_TYPE, "expected a list of terms");
+		return api_source_fail(at, fault, API_WRONG_TYPE, "%s, expected a list of terms",
+				       lifted ? "a list of numbers" : api_found(&ev->doc, list));
 	if (count == 0 || count > ev->limits->terms) {
 		api_source_fail(at, fault, API_OUT_OF_RANGE,
 				"%zu terms, expected at least 1 and at most %llu", count,

@@ -40,7 +40,8 @@ static enum api_problem read_shape(struct api_evaluation *ev, const json_t *node
 
 	if (!array || array->rank != 1)
 		return api_source_fail(source, fault, API_WRONG_TYPE,
-				       "expected a list of the sizes of the axes");
+				       "%s, expected a list of the sizes of the axes",
+				       api_found(&ev->doc, node));
 	if (array->numbers > LOSS_RANK_MAX)
 		return api_source_fail(source, fault, API_RANK, "%llu axes, expected at most %d",
 				       (unsigned long long)array->numbers, LOSS_RANK_MAX);
@@ -72,8 +73,10 @@ static enum api_problem check_fill(const struct given *given, const struct api_s
 
 	int64_t wanted = loss_tensor_elements(&tensor);
 	if (wanted < 0)
-		return api_source_fail(source, fault, API_TOO_MANY_ELEMENTS,
-				       "the product of the shape does not fit");
+		return api_source_fail_member(
+			source, "shape", fault, API_SHAPE_MISMATCH,
+			"a product that does not fit, expected the count of the "
+			"data");
 	if ((uint64_t)wanted != numbers)
 		return api_source_fail_member(source, "data", fault, API_SHAPE_MISMATCH,
 					      "%llu numbers, expected %lld as the shape says",
@@ -117,9 +120,12 @@ static enum api_problem look_at_numbers(struct api_evaluation *ev, const json_t 
 	if (given->array && given->array->rank == 0)
 		given->array = NULL; /* a number that jansson could not hold */
 	if (!given->array && !api_scalar_is_number(&ev->doc, node))
-		return api_source_fail(source, fault, API_WRONG_TYPE,
-				       "expected a number, an array of numbers or an object with "
-				       "\"shape\" and \"data\"");
+		return api_source_fail(
+			source, fault, API_WRONG_TYPE,
+			"%s, expected a number, an array of numbers or an object with "
+			"\"shape\" and \"data\"",
+			json_is_array(node) ? "an array of something else"
+					    : api_found(&ev->doc, node));
 	return API_PROBLEM_NONE;
 }
 
