@@ -194,7 +194,7 @@ packages: ## install the Debian packages that are missing
 # ---- Tests -----------------------------------------------------------------
 
 # Each part is a target of its own: make test-unit, make test-server, ...
-PARTS := headers links install unit fuzz server
+PARTS := headers links install described unit fuzz server
 
 .PHONY: test check $(PARTS:%=test-%)
 test: ## install what is missing, build and run every test
@@ -213,6 +213,9 @@ test-links: $(B)/libloss.a $(B)/libloss.so $(API_O) ## the direction of dependen
 
 test-install: all ## what is installed can be used and removed
 	@CC="$(CC)" SANITIZE="$(SANITIZE)" MAKE="$(MAKE)" tests/links/install.sh $(B)
+
+test-described: $(B)/tests/describe ## what is generated and committed is up to date
+	@tests/describe.sh check $<
 
 test-unit: $(B)/tests/run ## the check suites; SUITE="a b" runs only these
 	$(B)/tests/run $(SUITE)
@@ -246,7 +249,10 @@ $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/r
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
 
-.PHONY: ulp bench
+.PHONY: describe ulp bench
+describe: $(B)/tests/describe ## write api/openapi.json and the README's tables anew
+	@tests/describe.sh write $<
+
 ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every float32
 	$< --full
 
