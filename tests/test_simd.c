@@ -332,6 +332,18 @@ START_TEST(fma_rounds_once)
 		for (uint64_t j = 0; j < CORNERS; j++)
 			for (uint64_t k = 0; k < CORNERS; k++)
 				check_fma(v, corner(v, i), corner(v, j), corner(v, k));
+	/* Just beside halfway between two neighbours, in the middle of the range and at its end:
+	 * the product is 2^k (1 - u^2) and the addend has its last bit at 2^(k + 1). */
+	const double u = ldexp(1, 1 - digits), least_normal = least(v) / u;
+	const int half_least = ilogb(least(v)) - 1;
+	for (int sign = -1; sign <= 1; sign += 2) {
+		check_fma(v, sign * (1 - u), 1 + u, sign * ldexp(1, digits));
+		check_fma(v, sign * (1 - u), 1 + u, sign * (ldexp(1, digits) + 2));
+		for (int from_least = -2; from_least <= 2; from_least++)
+			check_fma(v, sign * ldexp(1 - u, half_least / 2),
+				  ldexp(1 + u, half_least - half_least / 2),
+				  sign * (least_normal + from_least * least(v)));
+	}
 	/* Addends near the product's negative, its half ULP, and around the denormals. */
 	for (uint64_t i = 0; i < 50000; i++) {
 		const double a = ulp_uniform(4 * i), b = ulp_uniform(4 * i + 1);
