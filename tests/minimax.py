@@ -8,9 +8,12 @@ the error printed is that of the rounded polynomial.
 
     minimax.py            print every table, with the error of the rounded fit
     minimax.py exp 32     print one
+    minimax.py --check    fail unless the header has exactly these, in this order
 
 Needs mpmath and numpy.
 """
+import pathlib
+import re
 import sys
 
 import numpy as np
@@ -185,17 +188,34 @@ def fit(name, bits):
     return c, worst
 
 
-def main():
-    want = sys.argv[1:]
+HEADER = pathlib.Path(__file__).resolve().parent.parent / "lib/simd/math.h"
+
+
+def check():
+    """The coefficients of every fit stand side by side in the header."""
+    number = r"-?0x[0-9a-f]+\.[0-9a-f]+p[+-]\d+"
+    in_header = [float.fromhex(v) for v in re.findall(number, HEADER.read_text())]
     for name, bits in FITS:
-        if want and (name, str(bits)) != tuple(want[:2]):
+        c = [float(v) for v in fit(name, bits)[0]]
+        places = range(len(in_header) - len(c) + 1)
+        if not any(in_header[i : i + len(c)] == c for i in places):
+            sys.exit(f"{HEADER}: other coefficients for {name}, float{bits}")
+    print(f"{HEADER.name}: the coefficients of all {len(FITS)} fits")
+
+
+def print_fits(want):
+    for name, bits in FITS:
+        if want and [name, str(bits)] != want:
             continue
         c, worst = fit(name, bits)
         ulp = worst * mpf(2) ** (24 if bits == 32 else 53)
         print(f"{name}, float{bits}: relative error {float(worst):.2e} ({float(ulp):.3f} ULP)")
         for v in c:
-            print(f"\tR({float(v).hex()}),")
+            print(f"\t{float(v).hex()},")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["--check"]:
+        check()
+    else:
+        print_fits(sys.argv[1:])
