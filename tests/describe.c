@@ -1,38 +1,34 @@
 /*
- * Prints what is generated from the tables: the contract as OpenAPI, the
- * README's table of losses and its table of settings.  tests/describe.sh puts
- * them where they belong, or finds them out of date.
+ * Writes what is derived from the tables and committed.
  *
- *     build/tests/describe openapi|losses|settings
+ *     describe openapi        api/openapi.json
+ *     describe table          the table of losses in the README
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
 #include "describe.h"
 
-static int print(char *text)
-{
-	if (!text)
-		return EXIT_FAILURE;
-	fputs(text, stdout);
-	free(text);
-	return EXIT_SUCCESS;
-}
+static const struct {
+	const char *name;
+	char *(*make)(void);
+} texts[] = {
+	{"openapi", api_openapi_text},
+	{"table", api_readme_table},
+};
 
 int main(int argc, char **argv)
 {
-	const char *what = argc == 2 ? argv[1] : "";
+	for (size_t i = 0; argc == 2 && i < sizeof texts / sizeof texts[0]; i++) {
+		if (strcmp(texts[i].name, argv[1]))
+			continue;
 
-	if (!strcmp(what, "openapi"))
-		return print(api_openapi_text());
-	if (!strcmp(what, "losses"))
-		return print(api_readme_table());
-	if (!strcmp(what, "settings")) {
-		srv_config_markdown(stdout);
-		return EXIT_SUCCESS;
+		char *text = texts[i].make();
+		bool is_written = text && fputs(text, stdout) >= 0 && fflush(stdout) == 0;
+		free(text);
+		return is_written ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	fprintf(stderr, "usage: %s openapi|losses|settings\n", argv[0]);
-	return EXIT_FAILURE;
+	fprintf(stderr, "usage: describe openapi|table\n");
+	return 2;
 }

@@ -32,18 +32,18 @@ struct answer {
 	json_t *json; /* NULL if the text is no JSON */
 	struct api_outcome outcomes[32];
 	size_t outcome_count;
-	size_t steps;             /* how often api_call_next() said that there are blocks */
-	size_t blocks;            /* of all steps */
-	uint64_t peak_bytes;      /* the most that the budget held */
+	size_t steps;        /* how often api_call_next() said that there are blocks */
+	size_t blocks;       /* of all steps */
+	uint64_t peak_bytes; /* the most that the budget held */
 };
 
 /* An api with the default limits and a budget that no test exceeds by accident. */
 struct api *ask_api(void);
 
 /* A request with these headers.  The body need not end in a NUL. */
-void ask_with(struct api *api, const char *method, const char *path, const char *body,
-	      size_t bytes, const struct api_header *headers, size_t header_count,
-	      enum schedule schedule, struct answer *answer);
+void ask_with(struct api *api, const char *method, const char *path, const char *body, size_t bytes,
+	      const struct api_header *headers, size_t header_count, enum schedule schedule,
+	      struct answer *answer);
 
 /* The usual ones. */
 void ask_get(const char *path, struct answer *answer);

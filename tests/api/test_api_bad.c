@@ -86,8 +86,8 @@ START_TEST(bad_request)
 
 	char *expected = ask_file(path, NULL);
 	ck_assert_msg(expected, "%s: there is no reply.json", names[_i]);
-	ck_assert_msg(!strcmp(reply, expected), "%s: the reply is\n%sexpected\n%s", names[_i], reply,
-		      expected);
+	ck_assert_msg(!strcmp(reply, expected), "%s: the reply is\n%sexpected\n%s", names[_i],
+		      reply, expected);
 	free(expected);
 	free(reply);
 	answer_free(&answer);
@@ -106,8 +106,10 @@ START_TEST(bad_request_is_told_in_full)
 		ck_assert_int_eq(answer.status, (int)answer_number(&answer, "/status"));
 		ck_assert_int_eq(answer.status, api_problem_status(answer.problem));
 		ck_assert_str_eq(answer_string(&answer, "/code"), api_problem_slug(answer.problem));
-		ck_assert_str_eq(answer_string(&answer, "/title"), api_problem_title(answer.problem));
-		ck_assert_str_eq(answer_string(&answer, "/detail"), answer_string(&answer, "/error"));
+		ck_assert_str_eq(answer_string(&answer, "/title"),
+				 api_problem_title(answer.problem));
+		ck_assert_str_eq(answer_string(&answer, "/detail"),
+				 answer_string(&answer, "/error"));
 		ck_assert_uint_gt(strlen(answer_string(&answer, "/detail")), 8);
 	}
 	answer_free(&answer);
@@ -119,13 +121,29 @@ END_TEST
 /* Codes that no document can cause: the server's, or those of limits and
  * routes, which test_api_calls.c reaches. */
 static const enum api_problem elsewhere[] = {
-	API_PROBLEM_NONE,     API_TOO_MANY_MEMBERS,    API_STRING_TOO_LONG,   API_FRAMING,
-	API_BINARY_SIZE,      API_UNAUTHORIZED,        API_NOT_FOUND_ROUTE,   API_METHOD_NOT_ALLOWED,
-	API_REQUEST_TIMEOUT,  API_BODY_TOO_LARGE,      API_TOO_MUCH_MEMORY,   API_URI_TOO_LONG,
+	API_PROBLEM_NONE,
+	API_TOO_MANY_MEMBERS,
+	API_STRING_TOO_LONG,
+	API_FRAMING,
+	API_BINARY_SIZE,
+	API_UNAUTHORIZED,
+	API_NOT_FOUND_ROUTE,
+	API_METHOD_NOT_ALLOWED,
+	API_REQUEST_TIMEOUT,
+	API_BODY_TOO_LARGE,
+	API_TOO_MUCH_MEMORY,
+	API_URI_TOO_LONG,
 	API_TOO_MANY_ELEMENTS,
-	API_MEDIA_TYPE,       API_CODING,              API_HEADERS_TOO_LARGE, API_QUOTA,
-	API_CANCELLED,        API_INTERNAL,            API_QUEUE_FULL,        API_MEMORY_FULL,
-	API_DRAINING,         API_DEADLINE,
+	API_MEDIA_TYPE,
+	API_CODING,
+	API_HEADERS_TOO_LARGE,
+	API_QUOTA,
+	API_CANCELLED,
+	API_INTERNAL,
+	API_QUEUE_FULL,
+	API_MEMORY_FULL,
+	API_DRAINING,
+	API_DEADLINE,
 };
 
 START_TEST(every_code_has_a_request)

@@ -120,7 +120,8 @@ END_TEST
 START_TEST(the_nearest_form_of_an_input_counts)
 {
 	/* The item's probs stand for the logits of the defaults. */
-	ask("{'loss': 'ce', 'logits': [[5, 1]], 'targets': [0], 'batch': [{}, {'probs': [[0.5, 0.5]]}]}",
+	ask("{'loss': 'ce', 'logits': [[5, 1]], 'targets': [0], 'batch': [{}, {'probs': [[0.5, "
+	    "0.5]]}]}",
 	    200);
 	expect_near("/results/0/loss", 0.01814993, 1e-7);
 	expect_near("/results/1/loss", 0.6931472, 1e-7);
@@ -142,7 +143,8 @@ START_TEST(a_batch_itself_can_be_wrong)
 	ck_assert_str_eq(answer.text, "{\"results\":[]}");
 	/* What nobody reads is looked at all the same. */
 	ask("{'loss': 'mse', 'targets': [1, foo], 'batch': []}", 400);
-	ask("{'loss': 'mse', 'batch': [{'input': [1], 'targets': [1]}, {'input': [nan], 'targets': [1]}]}",
+	ask("{'loss': 'mse', 'batch': [{'input': [1], 'targets': [1]}, {'input': [nan], 'targets': "
+	    "[1]}]}",
 	    400);
 }
 END_TEST
@@ -168,7 +170,8 @@ START_TEST(alone_or_in_a_batch_the_bytes_are_the_same)
 	static const char *const items[] = {
 		"{\"loss\":\"ce\",\"logits\":[[1,2],[3,4]],\"targets\":[0,1]}",
 		"{\"loss\":\"huber\",\"input\":[[1,2],[3,4]],\"targets\":[[0,1],[1,1]]}",
-		"{\"loss\":\"dice\",\"probs\":[[0.1,0.2]],\"targets\":[[0,1]],\"dtype\":\"float64\"}",
+		"{\"loss\":\"dice\",\"probs\":[[0.1,0.2]],\"targets\":[[0,1]],\"dtype\":"
+		"\"float64\"}",
 	};
 	char batch[1024], expected[4096];
 
@@ -213,16 +216,20 @@ START_TEST(terms_add_up)
 {
 	double ce, dice, gradient;
 
-	ask("{'loss': 'ce', 'logits': [[1, 2], [0.5, -1]], 'targets': [1, 0], 'dtype': 'float64'}", 200);
+	ask("{'loss': 'ce', 'logits': [[1, 2], [0.5, -1]], 'targets': [1, 0], 'dtype': 'float64'}",
+	    200);
 	ce = answer_number(&answer, "/loss");
 	gradient = answer_number(&answer, "/gradients/logits/0/0");
-	ask("{'loss': {'name': 'dice', 'reduction': 'sum'}, 'logits': [[0.3, -1.2], [2, 0.1]], 'targets': "
+	ask("{'loss': {'name': 'dice', 'reduction': 'sum'}, 'logits': [[0.3, -1.2], [2, 0.1]], "
+	    "'targets': "
 	    "[[1, 0], [1, 1]], 'dtype': 'float64'}",
 	    200);
 	dice = answer_number(&answer, "/loss");
-	ask("{'dtype': 'float64', 'loss': {'terms': [{'weight': 0.25, 'loss': 'ce'}, {'weight': -2, 'loss': "
+	ask("{'dtype': 'float64', 'loss': {'terms': [{'weight': 0.25, 'loss': 'ce'}, {'weight': "
+	    "-2, 'loss': "
 	    "{'name': 'dice', 'reduction': 'sum'}, 'inputs': {'logits': 'x', 'targets': 'y'}}]}, "
-	    "'logits': [[1, 2], [0.5, -1]], 'targets': [1, 0], 'x': [[0.3, -1.2], [2, 0.1]], 'y': [[1, "
+	    "'logits': [[1, 2], [0.5, -1]], 'targets': [1, 0], 'x': [[0.3, -1.2], [2, 0.1]], 'y': "
+	    "[[1, "
 	    "0], [1, 1]]}",
 	    200);
 	expect_near("/loss", 0.25 * ce - 2 * dice, 1e-15);
@@ -245,7 +252,8 @@ END_TEST
 START_TEST(gradients_of_a_shared_input_add_up)
 {
 	ask("{'dtype': 'float64', 'loss': {'terms': [{'weight': 3, 'loss': 'mse'}, {'loss': 'l1'}, "
-	    "{'weight': 0.5, 'loss': {'name': 'mse'}, 'inputs': {'targets': 'other'}}]}, 'input': [5, 1], "
+	    "{'weight': 0.5, 'loss': {'name': 'mse'}, 'inputs': {'targets': 'other'}}]}, 'input': "
+	    "[5, 1], "
 	    "'targets': [1, 2], 'other': [0, 0]}",
 	    200);
 	/* d/dx of 3 (x-t)^2/2 + |x-t|/2 + 0.5 x^2/2 */
@@ -261,7 +269,8 @@ END_TEST
 /* 0 selects: an infinite term that is not wanted does no harm. */
 START_TEST(a_term_of_weight_0_has_no_part)
 {
-	ask("{'loss': {'terms': [{'loss': 'mse'}, {'weight': 0, 'loss': 'l1', 'inputs': {'input': 'bad'}}]}, "
+	ask("{'loss': {'terms': [{'loss': 'mse'}, {'weight': 0, 'loss': 'l1', 'inputs': {'input': "
+	    "'bad'}}]}, "
 	    "'input': [3], 'targets': [1], 'bad': [Infinity]}",
 	    200);
 	expect_near("/loss", 4, 0);
@@ -272,7 +281,8 @@ END_TEST
 
 START_TEST(terms_have_class_weights_of_their_own)
 {
-	ask("{'loss': {'terms': [{'loss': {'name': 'ce', 'weight': {'from': 'balanced'}}}, {'loss': 'ce'}]}, "
+	ask("{'loss': {'terms': [{'loss': {'name': 'ce', 'weight': {'from': 'balanced'}}}, "
+	    "{'loss': 'ce'}]}, "
 	    "'logits': [[1, 2], [2, 1], [0, 0]], 'targets': [0, 0, 1]}",
 	    200);
 	expect_near("/terms/0/class_weights/0", 0.75, 1e-7);
@@ -284,7 +294,8 @@ END_TEST
 
 START_TEST(findings_tell_their_term)
 {
-	ask("{'loss': {'terms': [{'loss': 'mse'}, {'loss': 'l1', 'inputs': {'input': 'bad'}}]}, 'input': "
+	ask("{'loss': {'terms': [{'loss': 'mse'}, {'loss': 'l1', 'inputs': {'input': 'bad'}}]}, "
+	    "'input': "
 	    "[3], 'targets': [1], 'bad': [NaN]}",
 	    200);
 	ck_assert_str_eq(answer_string(&answer, "/diagnostics/verdict"), "nonfinite");

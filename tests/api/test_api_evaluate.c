@@ -9,8 +9,8 @@
 #include "ask.h"
 #include "loss.h"
 
-#define X "[[0.2, 0.3, 0.4], [-0.02, -0.13, 0.2], [0.5, -0.3, 0.73]]"
-#define T "[0, 2, 1]"
+#define X  "[[0.2, 0.3, 0.4], [-0.02, -0.13, 0.2], [0.5, -0.3, 0.73]]"
+#define T  "[0, 2, 1]"
 #define T1 "[[1, 0, 0], [0, 0, 1], [0, 1, 0]]"
 #define T2 "[[1, 0, 0], [1, 1, 1], [0, 1, 1]]"
 
@@ -73,21 +73,25 @@ static const struct {
 } article[] = {
 	{"{'loss': 'cross_entropy', 'logits': " X ", 'targets': " T "}", 1.3076527152},
 	{"{'loss': 'cross_entropy', 'logits': " X ", 'targets': " T1 "}", 1.3076527152},
-	{"{'loss': 'nn.CrossEntropyLoss', 'logits': " X ", 'target': [0.0, 2.0, 1.0]}", 1.3076527152},
-	{"{'loss': {'name': 'F.cross_entropy', 'reduction': 'mean'}, 'logits': {'shape': [3, 3], 'data': "
-	 "[0.2, 0.3, 0.4, -0.02, -0.13, 0.2, 0.5, -0.3, 0.73]}, 'targets': {'shape': [3], 'data': " T
-	 "}}",
+	{"{'loss': 'nn.CrossEntropyLoss', 'logits': " X ", 'target': [0.0, 2.0, 1.0]}",
+	 1.3076527152},
+	{"{'loss': {'name': 'F.cross_entropy', 'reduction': 'mean'}, 'logits': {'shape': [3, 3], "
+	 "'data': "
+	 "[0.2, 0.3, 0.4, -0.02, -0.13, 0.2, 0.5, -0.3, 0.73]}, 'targets': {'shape': [3], "
+	 "'data': " T "}}",
 	 1.3076527152},
 	{"{'loss': {'name': 'cross_entropy', 'reduction': 'sum', 'class_axis': 1}, 'logits': " X
 	 ", 'targets': " T "}",
 	 3 * 1.3076527152},
 	{"{'loss': 'bce_with_logits', 'logits': " X ", 'targets': " T1 "}", 0.8032074393},
-	{"{'loss': {'name': 'bce', 'reduction': 'sum'}, 'logits': " X ", 'targets': " T1 "}", 7.2288669535},
+	{"{'loss': {'name': 'bce', 'reduction': 'sum'}, 'logits': " X ", 'targets': " T1 "}",
+	 7.2288669535},
 	{"{'loss': {'name': 'balanced_bce'}, 'logits': " X ", 'targets': " T2 "}", 2.0531628544},
 	{"{'loss': {'name': 'sigmoid_focal', 'gamma': 0.2, 'alpha': 0.6}, 'logits': " X
 	 ", 'targets': " T2 "}",
 	 0.3354685823},
-	{"{'loss': {'name': 'BCEFocalLosswithLogits', 'gamma': 0.2, 'alpha': 0.6, 'reduction': 'sum'}, "
+	{"{'loss': {'name': 'BCEFocalLosswithLogits', 'gamma': 0.2, 'alpha': 0.6, 'reduction': "
+	 "'sum'}, "
 	 "'logits': " X ", 'targets': " T2 "}",
 	 3.0192172403},
 	{"{'loss': 'dice', 'logits': " X ", 'targets': " T1 "}",
@@ -97,8 +101,8 @@ static const struct {
 	{"{'loss': 'l1', 'input': " X ", 'targets': " T1 "}", 0.5533333333},
 	{"{'loss': 'L1Loss', 'logits': " X ", 'target': " T1 "}", 0.5533333333},
 	{"{'loss': 'ohem_balanced_bce', 'logits': " X ", 'targets': " T1 "}", 0.8032073500},
-	{"{'loss': {'name': 'ohem_balanced_bce', 'negative_ratio': 1}, 'logits': " X ", 'targets': " T1
-	 "}",
+	{"{'loss': {'name': 'ohem_balanced_bce', 'negative_ratio': 1}, 'logits': " X
+	 ", 'targets': " T1 "}",
 	 0.8435092485},
 	{"{'loss': {'name': 'ohem_balanced_bce', 'negative_ratio': 0.5}, 'logits': " X
 	 ", 'targets': " T1 "}",
@@ -111,8 +115,8 @@ START_TEST(article_value)
 
 	ask_fine(article[_i].body);
 	expect_near("/loss", article[_i].loss, 3e-7 * article[_i].loss);
-	snprintf(body, sizeof body, "%.*s, 'dtype': 'float64'}",
-		 (int)strlen(article[_i].body) - 1, article[_i].body);
+	snprintf(body, sizeof body, "%.*s, 'dtype': 'float64'}", (int)strlen(article[_i].body) - 1,
+		 article[_i].body);
 	ask_fine(body);
 	/* The values are given to ten decimals, and one of them is taken three times. */
 	expect_near("/loss", article[_i].loss, 2e-10);
@@ -128,12 +132,13 @@ START_TEST(reply_of_the_article)
 	ask_fine("{'id': 'step-1200', 'loss': {'name': 'cross_entropy', 'reduction': 'mean'}, "
 		 "'logits': " X ", 'targets': " T ", 'gradient': true}");
 	ck_assert_str_eq(answer.content_type, "application/json");
-	ck_assert_str_eq(answer.text,
-			 "{\"id\":\"step-1200\",\"loss\":1.3076527,\"reduction\":\"mean\","
-			 "\"sum\":3.9229581356048584,\"denominator\":3,\"gradients\":{\"logits\":"
-			 "[[-0.23313014,0.11074167,0.12238847],[0.10609256,0.095041335,-0.20113388],"
-			 "[0.12309531,-0.27802306,0.15492776]]},\"diagnostics\":{\"verdict\":\"ok\","
-			 "\"findings\":[]}}");
+	ck_assert_str_eq(
+		answer.text,
+		"{\"id\":\"step-1200\",\"loss\":1.3076527,\"reduction\":\"mean\","
+		"\"sum\":3.9229581356048584,\"denominator\":3,\"gradients\":{\"logits\":"
+		"[[-0.23313014,0.11074167,0.12238847],[0.10609256,0.095041335,-0.20113388],"
+		"[0.12309531,-0.27802306,0.15492776]]},\"diagnostics\":{\"verdict\":\"ok\","
+		"\"findings\":[]}}");
 	expect_near("/gradients/logits/0/0", -0.2331301315, 2e-8);
 	expect_near("/gradients/logits/0/1", 0.1107416645, 2e-8);
 	expect_near("/gradients/logits/0/2", 0.1223884670, 2e-8);
@@ -161,13 +166,16 @@ START_TEST(tensors_have_three_forms)
 	ask_fine("{'loss': 'mse', 'input': 3, 'targets': 1}");
 	expect_near("/loss", 4, 0);
 	expect_near("/gradients/input", 4, 0);
-	ask_fine("{'loss': 'mse', 'input': {'shape': [], 'data': 3}, 'targets': {'shape': [], 'data': "
+	ask_fine("{'loss': 'mse', 'input': {'shape': [], 'data': 3}, 'targets': {'shape': [], "
+		 "'data': "
 		 "[1]}}");
 	expect_near("/gradients/input", 4, 0);
-	ask_fine("{'loss': 'mse', 'input': {'shape': [2, 1], 'data': [3, 5]}, 'targets': {'shape': [2, "
+	ask_fine("{'loss': 'mse', 'input': {'shape': [2, 1], 'data': [3, 5]}, 'targets': {'shape': "
+		 "[2, "
 		 "1], 'data': [[1], [1]]}}");
 	expect_near("/gradients/input/1/0", 4, 0);
-	ask_fine("{'loss': {'name': 'mse', 'reduction': 'sum'}, 'input': {'shape': [0, 3], 'data': []}, "
+	ask_fine("{'loss': {'name': 'mse', 'reduction': 'sum'}, 'input': {'shape': [0, 3], 'data': "
+		 "[]}, "
 		 "'targets': {'shape': [0, 3], 'data': []}}");
 	expect_near("/loss", 0, 0);
 	expect_text("\"gradients\":{\"input\":[]}");
@@ -184,10 +192,11 @@ START_TEST(nonfinite_numbers_are_read_in_every_spelling)
 	char body[400];
 
 	for (size_t i = 0; i < 3; i++) {
-		snprintf(body, sizeof body,
-			 "{'loss': {'name': 'l1', 'reduction': 'none'}, 'input': %s, 'targets': [0, "
-			 "0, 0]}",
-			 forms[i]);
+		snprintf(
+			body, sizeof body,
+			"{'loss': {'name': 'l1', 'reduction': 'none'}, 'input': %s, 'targets': [0, "
+			"0, 0]}",
+			forms[i]);
 		ask_fine(body);
 		expect_text("\"loss\":[\"NaN\",\"Infinity\",\"Infinity\"]");
 		ck_assert_str_eq(answer_string(&answer, "/diagnostics/verdict"), "nonfinite");
@@ -212,7 +221,8 @@ START_TEST(nonfinite_numbers_are_written_as_asked)
 	expect_problem("nonfinite_result", NULL);
 	ck_assert(answer.outcomes[0].failed);
 	/* A loss that is fine with a gradient that is not. */
-	ask("{'loss': {'name': 'bce', 'reduction': 'none'}, 'probs': [0.5, NaN], 'targets': [1, 1], "
+	ask("{'loss': {'name': 'bce', 'reduction': 'none'}, 'probs': [0.5, NaN], 'targets': [1, "
+	    "1], "
 	    "'mask': [1, 1], 'nonfinite': 'error'}");
 	ck_assert_int_eq(answer.status, 422);
 #undef BAD
@@ -230,7 +240,8 @@ START_TEST(integers_and_reals_by_shape)
 	/* (N, C, d) with (N, d). */
 	ask_fine("{'loss': 'ce', 'logits': [[[1, 3], [3, 1]]], 'targets': [[1, 0]]}");
 	expect_near("/loss", 0.126928, 1e-6);
-	ask_fine("{'loss': {'name': 'ce', 'class_axis': 2}, 'logits': [[[1, 3], [3, 1]]], 'targets': "
+	ask_fine("{'loss': {'name': 'ce', 'class_axis': 2}, 'logits': [[[1, 3], [3, 1]]], "
+		 "'targets': "
 		 "[[1, 0]]}");
 	expect_near("/loss", 0.126928, 1e-6);
 }
@@ -238,7 +249,8 @@ END_TEST
 
 START_TEST(null_is_the_same_as_nothing)
 {
-	ask_fine("{'loss': {'name': 'ce', 'weight': null, 'normalizer': null}, 'weight': null, 'mask': "
+	ask_fine("{'loss': {'name': 'ce', 'weight': null, 'normalizer': null}, 'weight': null, "
+		 "'mask': "
 		 "null, 'logits': [[1, 2]], 'targets': [1]}");
 	expect_near("/loss", 0.31326166, 1e-7);
 	ask("{'loss': 'ce', 'logits': [[1, 2]], 'targets': null}");
@@ -275,7 +287,8 @@ START_TEST(gradients_are_given_as_asked)
 	ask("{'loss': 'ce', 'logits': [[3]], 'target': [0], 'gradient': ['logit']}");
 	answer_expect(&answer, 422);
 	expect_problem("unknown_member", "/gradient/0");
-	ck_assert_ptr_nonnull(strstr(answer_string(&answer, "/detail"), "did you mean \"logits\"?"));
+	ck_assert_ptr_nonnull(
+		strstr(answer_string(&answer, "/detail"), "did you mean \"logits\"?"));
 }
 END_TEST
 
@@ -285,13 +298,15 @@ START_TEST(class_weights_stand_in_either_place)
 {
 	char inside[400], *copy;
 
-	ask_fine("{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'logits': " X ", 'targets': " T "}");
+	ask_fine("{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'logits': " X ", 'targets': " T
+		 "}");
 	copy = strdup(answer.text);
 	ask_fine("{'loss': 'ce', 'weight': [1, 2, 3], 'logits': " X ", 'targets': " T "}");
 	ck_assert_str_eq(copy, answer.text);
 	free(copy);
-	snprintf(inside, sizeof inside, "{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'weight': [1, 2, "
-					"3], 'logits': " X ", 'targets': " T "}");
+	snprintf(inside, sizeof inside,
+		 "{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'weight': [1, 2, "
+		 "3], 'logits': " X ", 'targets': " T "}");
 	ask(inside);
 	answer_expect(&answer, 422);
 	expect_problem("conflicting_inputs", "/weight");
@@ -302,17 +317,20 @@ START_TEST(class_weights_from_counts)
 {
 	/* 1 / log(1.02 + n_c / n) of 1 and 2 in 3; the ignored target does not count. */
 	ask_fine("{'loss': {'name': 'ce', 'weight': {'from': 'inverse_log_frequency'}}, 'dtype': "
-		 "'float64', 'logits': [[1, 2], [2, 1], [1, 1], [0, 0]], 'targets': [0, 1, 1, -100]}");
+		 "'float64', 'logits': [[1, 2], [2, 1], [1, 1], [0, 0]], 'targets': [0, 1, 1, "
+		 "-100]}");
 	expect_near("/weight/0", 1 / log(1.02 + 1.0 / 3), 1e-12);
 	expect_near("/weight/1", 1 / log(1.02 + 2.0 / 3), 1e-12);
 	expect_near("/denominator", 1 / log(1.02 + 1.0 / 3) + 2 / log(1.02 + 2.0 / 3), 1e-12);
 	ck_assert(strstr(answer.text, "\"denominator\"") < strstr(answer.text, "\"weight\""));
 	ck_assert(strstr(answer.text, "\"weight\"") < strstr(answer.text, "\"gradients\""));
-	ask_fine("{'loss': 'ce', 'weight': {'from': 'balanced', 'counts': [1, 9]}, 'logits': [[1, 2]], "
+	ask_fine("{'loss': 'ce', 'weight': {'from': 'balanced', 'counts': [1, 9]}, 'logits': [[1, "
+		 "2]], "
 		 "'targets': [0]}");
 	expect_near("/weight/0", 5, 1e-6);
 	expect_near("/weight/1", 10 / 18.0, 1e-6);
-	ask_fine("{'loss': 'ce', 'weight': {'from': 'balanced', 'counts': {'shape': [2], 'data': [1, "
+	ask_fine("{'loss': 'ce', 'weight': {'from': 'balanced', 'counts': {'shape': [2], 'data': "
+		 "[1, "
 		 "9]}}, 'logits': [[1, 2]], 'targets': [[0.5, 0.5]]}");
 	expect_near("/weight/0", 5, 1e-6);
 	ask("{'loss': 'ce', 'weight': {'from': 'balanced'}, 'logits': [[1, 2]], 'targets': [[0.5, "
@@ -370,11 +388,13 @@ START_TEST(shards_combine)
 	ask_fine("{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'dtype': 'float64', 'logits': " X
 		 ", 'targets': " T "}");
 	whole = answer_number(&answer, "/loss");
-	ask_fine("{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'dtype': 'float64', 'logits': [[0.2, 0.3, "
+	ask_fine("{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'dtype': 'float64', 'logits': "
+		 "[[0.2, 0.3, "
 		 "0.4]], 'targets': [0]}");
 	sum += answer_number(&answer, "/sum");
 	denominator += answer_number(&answer, "/denominator");
-	ask_fine("{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'dtype': 'float64', 'logits': [[-0.02, "
+	ask_fine("{'loss': {'name': 'ce', 'weight': [1, 2, 3]}, 'dtype': 'float64', 'logits': "
+		 "[[-0.02, "
 		 "-0.13, 0.2], [0.5, -0.3, 0.73]], 'targets': [2, 1]}");
 	sum += answer_number(&answer, "/sum");
 	denominator += answer_number(&answer, "/denominator");
