@@ -108,6 +108,14 @@ static enum api_problem tell_duplicate(struct api_fault *fault, const struct tra
 	return API_DUPLICATE_MEMBER;
 }
 
+/* Inside a string it is a byte that is wrong: the one jansson saw last, or the
+ * next one where it put that back. */
+static const char *wrong_byte(const char *stop, enum json_error_code code)
+{
+	bool put_back = code == json_error_invalid_utf8 || (unsigned char)*stop < ' ';
+	return put_back ? stop : stop - 1;
+}
+
 static enum api_problem tell_jansson(struct api_fault *fault, const struct envelope *envelope,
 				     const json_error_t *error)
 {
@@ -122,8 +130,9 @@ static enum api_problem tell_jansson(struct api_fault *fault, const struct envel
 		return api_fault_set(fault, API_MEMORY_FULL,
 				     "there is no memory to read the document");
 	find_token(&trace, text, end, stop);
-	/* Within a string it is the byte that is wrong, otherwise the token. */
-	const char *at = stop < trace.behind && *trace.token == '"' ? stop - 1 : trace.token;
+	const char *at = trace.token;
+	if (*trace.token == '"' && stop < trace.behind)
+		at = wrong_byte(stop, code);
 	size_t offset = envelope_original_offset(envelope, (size_t)(at - text));
 	if (code == json_error_duplicate_key)
 		problem = tell_duplicate(fault, &trace);
