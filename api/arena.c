@@ -70,6 +70,13 @@ static void *refuse(struct api_arena *arena, enum api_problem why)
 	return NULL;
 }
 
+/* Beside what this arena holds already, `bytes` would not fit even if no other
+ * call held anything: to try again would not help. */
+static bool never_fits(const struct api_arena *arena, uint64_t bytes)
+{
+	return bytes > arena->budget->max || arena->taken > arena->budget->max - bytes;
+}
+
 /* What `bytes` come to in whole units with a header, 0 if that does not fit. */
 static size_t block_bytes(size_t bytes)
 {
@@ -82,7 +89,7 @@ static size_t block_bytes(size_t bytes)
 static struct api_arena_block *block_new(struct api_arena *arena, size_t bytes)
 {
 	size_t total = block_bytes(bytes);
-	if (total == 0 || total > arena->budget->max)
+	if (total == 0 || never_fits(arena, total))
 		return refuse(arena, API_TOO_MUCH_MEMORY);
 	if (!api_budget_take(arena->budget, total))
 		return refuse(arena, API_MEMORY_FULL);
@@ -242,7 +249,7 @@ bool api_arena_charge(struct api_arena *arena, uint64_t bytes)
 		return false;
 	}
 	if (!api_budget_take(arena->budget, bytes)) {
-		arena->problem = bytes > arena->budget->max ? API_TOO_MUCH_MEMORY : API_MEMORY_FULL;
+		arena->problem = never_fits(arena, bytes) ? API_TOO_MUCH_MEMORY : API_MEMORY_FULL;
 		return false;
 	}
 	arena->taken += bytes;
