@@ -3,6 +3,7 @@
  *
  *     build/tests/ulp          a sample: a million arguments of each function
  *     build/tests/ulp --full   every float32, a hundred million float64
+ *     build/tests/ulp [--full] exp log   only these
  *
  * Fails if a function is farther off than its bound, or if two ISAs differ.
  */
@@ -20,6 +21,7 @@ struct job {
 };
 
 static struct job jobs[2 * ULP_FUNCTIONS];
+static size_t job_count;
 static atomic_size_t next_job;
 static bool full;
 
@@ -60,7 +62,7 @@ static void *work(void *unused)
 {
 	for (;;) {
 		const size_t i = atomic_fetch_add(&next_job, 1);
-		if (i >= sizeof jobs / sizeof jobs[0])
+		if (i >= job_count)
 			return unused;
 		run_job(&jobs[i]);
 	}
@@ -81,13 +83,33 @@ static void run_all(void)
 		pthread_join(threads[--started], NULL);
 }
 
+/* Both dtypes of the named functions, or of all. False: a name is unknown. */
+static bool add_jobs(char **names)
+{
+	size_t found = 0, wanted = 0;
+	while (names[wanted])
+		wanted++;
+	for (size_t i = 0; i < ULP_FUNCTIONS; i++) {
+		const struct ulp_function *f = &ulp_functions[i];
+		size_t k = 0;
+		while (k < wanted && strcmp(names[k], f->name) != 0)
+			k++;
+		if (wanted && k == wanted)
+			continue;
+		found++;
+		jobs[job_count++] = (struct job){.function = f, .bits = 32};
+		jobs[job_count++] = (struct job){.function = f, .bits = 64};
+	}
+	return !wanted || found == wanted;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc > 2 || (argc == 2 && strcmp(argv[1], "--full") != 0)) {
-		fprintf(stderr, "usage: %s [--full]\n", argv[0]);
+	full = argc > 1 && !strcmp(argv[1], "--full");
+	if (!add_jobs(argv + 1 + full)) {
+		fprintf(stderr, "usage: %s [--full] [function...]\n", argv[0]);
 		return EXIT_FAILURE;
 	}
-	full = argc == 2;
 
 	printf("ISAs:");
 	for (int v = 0; v < simd_variant_count(); v++)
@@ -95,12 +117,8 @@ int main(int argc, char **argv)
 	printf("\nfunction    dtype    bound     ULP  at\n");
 
 	bool good = true;
-	for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
-		jobs[i].function = &ulp_functions[i / 2];
-		jobs[i].bits = i % 2 ? 64 : 32;
-	}
 	run_all();
-	for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++)
+	for (size_t i = 0; i < job_count; i++)
 		good = good && is_good(&jobs[i]);
 	puts(good ? "all within their bounds" : "FAILED");
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
