@@ -10,8 +10,14 @@
  *   IDLE, HEADERS, SEND  the socket is shut down, libmicrohttpd reads the end of
  *                        file and closes;
  *   BODY                 a body that keeps up the minimal rate gets more time;
- *                        otherwise 408 is written and the socket shut down;
+ *                        otherwise 408 is written to the socket, and the next
+ *                        byte, or a short deadline, ends the connection;
  *   WORK                 the job answers 504 at once, workers or not.
+ *
+ * Hang-up while reading: libmicrohttpd (0.9.75) misses the end of a stream that
+ * arrives together with its last data, for it takes a short read as the end of
+ * what there is and its epoll reports only changes.  So now and then the socket
+ * is looked at from here.
  *
  * Hang-up while suspended: libmicrohttpd does not look at the socket, so the
  * loop polls it for the peer's end; http.c resumes the connection, which then
@@ -27,6 +33,11 @@
 #include "job.h"
 #include "linger.h"
 #include "loop.h"
+
+enum {
+	LAST_WORD_MS = 1000, /* to read it, before what the client sends is cut off */
+	CHECK_MS = 250,
+};
 
 /* ---- Life ----------------------------------------------------------------- */
 
@@ -101,12 +112,16 @@ void srv_conn_shutdown(struct srv_conn *conn)
 
 static void on_deadline(uv_timer_t *timer);
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void arm(struct srv_conn *conn)
 {
-	uint64_t now = uv_now(&conn->loop->uv);
+	uint64_t now = uv_now(&conn->loop->uv), due = earlier(conn->deadline_ms, conn->check_ms);
 
-	uv_timer_start(&conn->timer, on_deadline,
-		       conn->deadline_ms > now ? conn->deadline_ms - now : 0, 0);
+	uv_timer_start(&conn->timer, on_deadline, due > now ? due - now : 0, 0);
 }
 
 static uint64_t rate_ms(const struct srv_conn *conn, uint64_t bytes)
@@ -116,33 +131,35 @@ static uint64_t rate_ms(const struct srv_conn *conn, uint64_t bytes)
 		       conn->loop->srv->config->rate_bytes;
 }
 
-static void body_is_late(struct srv_conn *conn)
+static uint64_t body_bytes(const struct srv_conn *conn)
 {
-	uint64_t bytes = conn->job ? conn->job->request.body_bytes : 0;
-	uint64_t until =
-		conn->wait_since_ms + conn->loop->srv->config->body_ms + rate_ms(conn, bytes);
-	struct srv_refusal refusal;
-
-	if (until > uv_now(&conn->loop->uv)) {
-		conn->deadline_ms = until;
-		arm(conn);
-		return;
-	}
-	srv_refuse(&refusal, API_REQUEST_TIMEOUT, "%llu bytes of the body arrived in %llu ms",
-		   (unsigned long long)bytes,
-		   (unsigned long long)(uv_now(&conn->loop->uv) - conn->wait_since_ms));
-	srv_conn_say(conn, &refusal);
-	srv_conn_shutdown(conn);
+	return conn->job ? conn->job->request.body_bytes : 0;
 }
 
-static void on_deadline(uv_timer_t *timer)
+/* A body that has kept up the minimal rate may take longer. */
+static bool is_extended(struct srv_conn *conn)
 {
-	struct srv_conn *conn = timer->data;
+	uint64_t until = conn->wait_since_ms + conn->loop->srv->config->body_ms +
+			 rate_ms(conn, body_bytes(conn));
 
-	if (conn->deadline_ms > uv_now(&conn->loop->uv)) {
-		arm(conn);
-		return;
-	}
+	if (conn->wait != SRV_WAIT_BODY || until <= uv_now(&conn->loop->uv))
+		return false;
+	conn->deadline_ms = until;
+	return true;
+}
+
+static void say_late(struct srv_conn *conn)
+{
+	struct srv_refusal refusal;
+
+	srv_refuse(&refusal, API_REQUEST_TIMEOUT, "%llu bytes of the body arrived in %llu ms",
+		   (unsigned long long)body_bytes(conn),
+		   (unsigned long long)(uv_now(&conn->loop->uv) - conn->wait_since_ms));
+	srv_conn_say(conn, &refusal);
+}
+
+static void expire(struct srv_conn *conn)
+{
 	switch (conn->wait) {
 	case SRV_WAIT_IDLE:
 	case SRV_WAIT_HEADERS:
@@ -150,7 +167,7 @@ static void on_deadline(uv_timer_t *timer)
 		srv_conn_shutdown(conn);
 		break;
 	case SRV_WAIT_BODY:
-		body_is_late(conn);
+		say_late(conn);
 		break;
 	case SRV_WAIT_WORK:
 		if (conn->job)
@@ -160,16 +177,52 @@ static void on_deadline(uv_timer_t *timer)
 	}
 }
 
+/* The next time to look whether the peer has gone.  Between requests once is
+ * enough: whatever ends the stream later is noticed. */
+static uint64_t next_check(const struct srv_conn *conn, bool again)
+{
+	bool wanted = conn->wait == SRV_WAIT_HEADERS || conn->wait == SRV_WAIT_BODY ||
+		      (conn->wait == SRV_WAIT_IDLE && !again);
+
+	return wanted ? uv_now(&conn->loop->uv) + CHECK_MS : UINT64_MAX;
+}
+
+/* The end of the stream, with nothing unread before it. */
+static bool peer_is_gone(const struct srv_conn *conn)
+{
+	char byte;
+
+	return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+	struct srv_conn *conn = timer->data;
+	uint64_t now = uv_now(&conn->loop->uv);
+
+	if (now >= conn->check_ms) {
+		conn->check_ms = next_check(conn, true);
+		if (peer_is_gone(conn)) {
+			srv_conn_shutdown(conn);
+			return;
+		}
+	}
+	if (now >= conn->deadline_ms && !is_extended(conn))
+		expire(conn); /* the connection may be gone after this */
+	else
+		arm(conn);
+}
+
 void srv_conn_expect(struct srv_conn *conn, enum srv_wait wait, uint64_t ms)
 {
-	bool sooner;
+	uint64_t now = uv_now(&conn->loop->uv);
 
 	conn->wait = wait;
-	conn->wait_since_ms = uv_now(&conn->loop->uv);
-	conn->deadline_ms = conn->wait_since_ms + ms;
-	sooner =
-		uv_is_active((uv_handle_t *)&conn->timer) && uv_timer_get_due_in(&conn->timer) > ms;
-	if (sooner || !uv_is_active((uv_handle_t *)&conn->timer))
+	conn->wait_since_ms = now;
+	conn->deadline_ms = now + ms;
+	conn->check_ms = next_check(conn, false);
+	if (!uv_is_active((uv_handle_t *)&conn->timer) ||
+	    now + uv_timer_get_due_in(&conn->timer) > earlier(conn->deadline_ms, conn->check_ms))
 		arm(conn);
 }
 
@@ -240,4 +293,5 @@ void srv_conn_say(struct srv_conn *conn, const struct srv_refusal *refusal)
 	if (conn->job)
 		conn->job->said = refusal->problem;
 	conn->linger = true;
+	srv_conn_expect(conn, SRV_WAIT_SEND, LAST_WORD_MS);
 }

@@ -33,7 +33,7 @@ struct srv_conn {
 	struct srv_job *job; /* the present request, or NULL */
 
 	enum srv_wait wait;
-	uint64_t wait_since_ms, deadline_ms; /* by uv_now() */
+	uint64_t wait_since_ms, deadline_ms, check_ms; /* by uv_now() */
 	uv_timer_t timer;
 
 	uv_poll_t hangup; /* in use while suspended */
@@ -63,7 +63,8 @@ void srv_conn_expect_sent(struct srv_conn *conn, uint64_t bytes);
 void srv_conn_shutdown(struct srv_conn *conn);
 
 /* Say a problem in the middle of a body, where libmicrohttpd can queue no
- * response: written to the socket at once, as the last thing on it. */
+ * response: written to the socket at once, as the last thing on it.  Whatever
+ * else the client sends is to end the connection. */
 void srv_conn_say(struct srv_conn *conn, const struct srv_refusal *refusal);
 
 /* While suspended: call srv_job_hung_up() when the client hangs up.  A client

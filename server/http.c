@@ -324,6 +324,8 @@ static enum MHD_Result take_body(struct srv_job *job, const char *data, size_t *
 {
 	struct srv_refusal refusal;
 
+	if (job->said)
+		return MHD_NO;
 	if (job->state == SRV_JOB_READING && srv_job_append(job, data, *bytes, &refusal)) {
 		srv_conn_say(job->conn, &refusal);
 		return MHD_NO;

@@ -486,7 +486,6 @@ static void give_up_reading(struct srv_job *job, enum api_problem problem)
 
 	srv_refuse(&refusal, problem, "%s", detail_of(problem));
 	srv_conn_say(job->conn, &refusal);
-	srv_conn_shutdown(job->conn);
 }
 
 static void give_up_submitted(struct srv_job *job, enum api_problem problem)

@@ -243,13 +243,14 @@ json_t *srv_report_json(const struct srv_view *view)
 	const struct srv_stats *stats = view->stats;
 
 	return json_pack(
-		"{ss sf so so so so so so s{sI sI} so so so s{sI sI}}", "version", LOSS_VERSION,
-		"uptime_s", view->uptime_s, "build", build_json(), "limits",
+		"{ss sf so so so so so so s{sI sI} so so so s{sI} s{sI sI}}", "version",
+		LOSS_VERSION, "uptime_s", view->uptime_s, "build", build_json(), "limits",
 		limits_json(view->config), "requests", requests_json(&stats->counts), "losses",
 		losses_json(stats), "latency", latencies_json(&stats->distributions), "queue",
 		queue_json(view), "workers", "total", (json_int_t)view->pool.workers, "busy",
 		(json_int_t)view->pool.busy, "findings", findings_json(&stats->counts), "loop",
 		latency_json(&stats->distributions.loop_busy), "connections",
-		connections_json(&stats->counts), "process", "resident_bytes",
+		connections_json(&stats->counts), "log", "lines_dropped",
+		(json_int_t)view->log_lines_dropped, "process", "resident_bytes",
 		(json_int_t)view->resident_bytes, "open_files", (json_int_t)view->open_files);
 }

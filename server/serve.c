@@ -92,7 +92,7 @@ unsigned srv_retry_after(const struct srv *srv, uint64_t random)
 
 static bool above_mark(uint64_t value, uint64_t max)
 {
-	return value > max - max / 10;
+	return value >= max - max / 10;
 }
 
 bool srv_is_ready(struct srv *srv, const char **why)

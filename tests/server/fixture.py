@@ -72,7 +72,7 @@ class Reply:
 
 
 class Server:
-    def __init__(self, *arguments, environment=None, listen=("127.0.0.1:0",), wait=True):
+    def __init__(self, *arguments, environment=None, listen=("127.0.0.1:0",), stderr=None):
         command = [BINARY]
         for address in listen:
             command += ["--listen", address]
@@ -81,12 +81,12 @@ class Server:
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
-            stderr=self.log,
+            stderr=stderr or self.log,
             text=True,
             env={**os.environ, **(environment or {})},
         )
         self.addresses = []
-        for _ in listen if wait else ():
+        for _ in listen:
             line = self.process.stdout.readline()
             found = re.search(r"listens on (?:http://)?(\S+)", line)
             if not found:
@@ -95,9 +95,8 @@ class Server:
                 self.close_files()
                 raise AssertionError("lossd does not start: " + text)
             self.addresses.append(found.group(1))
-        if self.addresses:
-            self.host, _, port = self.addresses[0].rpartition(":")
-            self.port = int(port) if port.isdigit() else None
+        self.host, _, port = self.addresses[0].rpartition(":")
+        self.port = int(port) if port.isdigit() else None
 
     def __enter__(self):
         return self
