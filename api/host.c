@@ -26,7 +26,7 @@ static size_t reply_stats(struct api_call *call)
 		return no_route(call);
 
 	json_t *stats = host->stats(host->ctx);
-	char *text = stats ? json_dumps(stats, JSON_COMPACT) : NULL;
+	char *text = stats ? json_dumps(stats, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
 	json_decref(stats);
 	return text ? api_call_reply_owned(call, text, strlen(text), API_JSON)
 		    : out_of_memory(call);

@@ -144,12 +144,18 @@ INLINE void element_run(const struct loss_eval *e, const struct element_chunk *c
 	vec scale = v_set((real)e->gradient_scale);
 	int64_t i = 0;
 
-	if (chunk->factor)
+	if (chunk->factor) {
 		for (; i + GROUP <= chunk->n; i += GROUP)
 			factored(e, chunk, i, sums);
-	else
-		for (; i + GROUP <= chunk->n; i += GROUP)
-			element_group(e, chunk, i, kind, scale, sums);
+	} else {
+		/* A copy whose address nobody has: it stays in registers. */
+		struct element_sums hot = *sums;
+		struct element_chunk lanes = *chunk;
+
+		for (; i + GROUP <= lanes.n; i += GROUP)
+			element_group(e, &lanes, i, kind, scale, &hot);
+		*sums = hot;
+	}
 	if (i < chunk->n)
 		element_tail(e, chunk, i, kind.inputs, factored, sums);
 }
