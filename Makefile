@@ -239,7 +239,7 @@ $(B)/tests/run: $(TEST_O) $(TESTED_O)
 # The runner's table: one row for each test_<name>.c.
 $(B)/tests/main.o: $(B)/tests/suites.inc
 $(B)/tests/suites.inc: FORCE
-	@$(call if_changed,$(SUITES:%=SUITE(%)))
+	@$(call if_changed,$(foreach suite,$(SUITES),SUITE($(suite))))
 
 $(PROGRAMS): $(B)/%: $(B)/%.o $(SUPPORT_O) $(TESTED_O)
 	$(call say,LD)
