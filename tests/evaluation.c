@@ -24,7 +24,7 @@ int question_find(const struct question *question, enum loss_role role)
 double evaluation_get(const struct evaluation *e, const void *array, int64_t at)
 {
 	return e->dtype == LOSS_FLOAT32 ? (double)((const float *)array)[at]
-	                                : ((const double *)array)[at];
+					: ((const double *)array)[at];
 }
 
 static void put(void *array, enum loss_dtype dtype, int64_t at, double value)
@@ -42,9 +42,9 @@ static void put(void *array, enum loss_dtype dtype, int64_t at, double value)
 	}
 }
 
-void evaluation_set(struct evaluation *e, int input, int64_t at, double value)
+void evaluation_put(const struct evaluation *e, void *array, int64_t at, double value)
 {
-	put(e->data[input], e->dtype, at, value);
+	put(array, e->dtype, at, value);
 }
 
 /* ---- Setting up ----------------------------------------------------------- */
@@ -53,7 +53,7 @@ static struct loss_tensor tensor_of(struct evaluation *e, int input)
 {
 	const struct numbers *numbers = &e->question->inputs[input].numbers;
 	struct loss_tensor tensor = {.dtype = numbers->index ? LOSS_INT64 : e->dtype,
-	                             .rank = numbers->rank};
+				     .rank = numbers->rank};
 
 	memcpy(tensor.shape, numbers->shape, sizeof tensor.shape);
 	e->data[input] =
@@ -73,8 +73,8 @@ static void take_outputs(struct evaluation *e)
 	e->out.scratch = memory_take(&e->memory, e->plan.scratch_bytes);
 	for (int i = 0; i < q->input_count; i++)
 		if (q->inputs[i].differentiate)
-			e->out.gradients[i] = memory_take(&e->memory,
-			                                  (size_t)q->inputs[i].numbers.count * bytes);
+			e->out.gradients[i] =
+				memory_take(&e->memory, (size_t)q->inputs[i].numbers.count * bytes);
 	if (q->spec.common.reduction != LOSS_NONE)
 		return;
 	e->losses_count = 1;
@@ -84,7 +84,7 @@ static void take_outputs(struct evaluation *e)
 }
 
 enum loss_code evaluation_init(struct evaluation *e, const struct question *question,
-                               enum loss_dtype dtype, enum placement placement)
+			       enum loss_dtype dtype, enum placement placement)
 {
 	struct loss_spec spec = question->spec;
 	struct loss_input in[LOSS_INPUTS_MAX];
@@ -94,8 +94,8 @@ enum loss_code evaluation_init(struct evaluation *e, const struct question *ques
 	spec.dtype = dtype;
 	for (int i = 0; i < question->input_count; i++)
 		in[i] = (struct loss_input){.role = question->inputs[i].role,
-		                            .tensor = tensor_of(e, i),
-		                            .differentiate = question->inputs[i].differentiate};
+					    .tensor = tensor_of(e, i),
+					    .differentiate = question->inputs[i].differentiate};
 	code = loss_plan_init(&e->plan, &spec, in, question->input_count, &e->error);
 	if (!code)
 		take_outputs(e);
@@ -139,7 +139,7 @@ static uint64_t mix(uint64_t digest, double value)
 }
 
 static uint64_t mix_array(uint64_t digest, const struct evaluation *e, const void *array,
-                          int64_t count)
+			  int64_t count)
 {
 	for (int64_t i = 0; i < count; i++)
 		digest = mix(digest, evaluation_get(e, array, i));
@@ -159,6 +159,6 @@ uint64_t evaluation_digest(const struct evaluation *e)
 	for (int i = 0; i < e->question->input_count; i++)
 		if (e->out.gradients[i])
 			digest = mix_array(digest, e, e->out.gradients[i],
-			                   e->question->inputs[i].numbers.count);
+					   e->question->inputs[i].numbers.count);
 	return digest;
 }

@@ -50,7 +50,7 @@ struct evaluation {
 /* Round the inputs to the dtype, make the plan and take memory for all outputs.
  * Returns what loss_plan_init() does; release in any case. */
 enum loss_code evaluation_init(struct evaluation *e, const struct question *question,
-                               enum loss_dtype dtype, enum placement placement);
+			       enum loss_dtype dtype, enum placement placement);
 void evaluation_release(struct evaluation *e);
 
 /* Fill every output and the scratch with a byte: nothing of it may matter. */
@@ -61,7 +61,7 @@ enum loss_code evaluation_run(struct evaluation *e);
 
 /* Element `at` of an input, a gradient (by input) or the unreduced losses. */
 double evaluation_get(const struct evaluation *e, const void *array, int64_t at);
-void evaluation_set(struct evaluation *e, int input, int64_t at, double value);
+void evaluation_put(const struct evaluation *e, void *array, int64_t at, double value);
 
 /* All results as one number: equal bits, equal digests.  Every NaN counts as
  * the same one, since its sign and payload are nobody's promise. */

@@ -31,7 +31,8 @@ static double real_of(const json_t *value)
 
 static void read_numbers(struct numbers *numbers, const json_t *tensor, struct memory *memory)
 {
-	const json_t *shape = json_object_get(tensor, "shape"), *data = json_object_get(tensor, "data");
+	const json_t *shape = json_object_get(tensor, "shape"),
+		     *data = json_object_get(tensor, "data");
 
 	ck_assert(json_array_size(shape) <= LOSS_RANK_MAX);
 	numbers->index = json_is_true(json_object_get(tensor, "int"));
@@ -46,7 +47,7 @@ static void read_numbers(struct numbers *numbers, const json_t *tensor, struct m
 
 /* "cancelled": [[index, size], ...] */
 static void read_expected(struct golden_numbers *expected, const json_t *tensor,
-                          struct memory *memory)
+			  struct memory *memory)
 {
 	const json_t *pairs = json_object_get(tensor, "cancelled"), *pair;
 	size_t i;
@@ -54,7 +55,8 @@ static void read_expected(struct golden_numbers *expected, const json_t *tensor,
 	read_numbers(&expected->numbers, tensor, memory);
 	expected->sizes =
 		memory_take(memory, (size_t)expected->numbers.count * sizeof *expected->sizes);
-	json_array_foreach(pairs, i, pair) {
+	json_array_foreach(pairs, i, pair)
+	{
 		json_int_t at = json_integer_value(json_array_get(pair, 0));
 
 		ck_assert(at >= 0 && at < expected->numbers.count);
@@ -74,12 +76,14 @@ static struct loss_value value_of(const json_t *value)
 		return (struct loss_value){.kind = LOSS_VALUE_BOOL, .integer = json_is_true(value)};
 	case JSON_INTEGER:
 		return (struct loss_value){.kind = LOSS_VALUE_INTEGER,
-		                           .integer = json_integer_value(value),
-		                           .real = json_number_value(value)};
+					   .integer = json_integer_value(value),
+					   .real = json_number_value(value)};
 	case JSON_STRING:
-		return (struct loss_value){.kind = LOSS_VALUE_TEXT, .text = json_string_value(value)};
+		return (struct loss_value){.kind = LOSS_VALUE_TEXT,
+					   .text = json_string_value(value)};
 	default:
-		return (struct loss_value){.kind = LOSS_VALUE_REAL, .real = json_number_value(value)};
+		return (struct loss_value){.kind = LOSS_VALUE_REAL,
+					   .real = json_number_value(value)};
 	}
 }
 
@@ -92,10 +96,9 @@ static void read_loss(struct loss_spec *spec, json_t *object)
 
 	ck_assert(loss != NULL);
 	loss_spec_init(spec, loss);
-	json_object_foreach(object, key, value)
-		if (strcmp(key, "name") != 0)
-			ck_assert_msg(!loss_param_set(spec, key, value_of(value), &err),
-			              "%s: parameter %s: %s", loss->name, key, err.text);
+	json_object_foreach(object, key, value) if (strcmp(key, "name") != 0)
+		ck_assert_msg(!loss_param_set(spec, key, value_of(value), &err),
+			      "%s: parameter %s: %s", loss->name, key, err.text);
 }
 
 /* ---- A case --------------------------------------------------------------- */
@@ -105,7 +108,8 @@ static void read_inputs(struct question *q, json_t *inputs, struct memory *memor
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(inputs, key, value) {
+	json_object_foreach(inputs, key, value)
+	{
 		int i = q->input_count++;
 
 		ck_assert_int_lt(i, LOSS_INPUTS_MAX);
@@ -130,7 +134,8 @@ static void read_expectations(struct golden_case *golden, json_t *expect, struct
 		golden->denominator = real_of(json_object_get(expect, "denominator"));
 		golden->size = json_number_value(json_object_get(expect, "cancelled"));
 	}
-	json_object_foreach(json_object_get(expect, "gradients"), key, value) {
+	json_object_foreach(json_object_get(expect, "gradients"), key, value)
+	{
 		int i = question_find(&golden->question, loss_role_find(key));
 
 		ck_assert_int_ge(i, 0);
@@ -147,8 +152,7 @@ static void read_case(struct golden_case *golden, json_t *object, struct memory 
 	read_loss(&golden->question.spec, json_object_get(object, "loss"));
 	read_inputs(&golden->question, json_object_get(object, "inputs"), memory);
 	read_expectations(golden, json_object_get(object, "expect"), memory);
-	ck_assert_int_eq(golden->unreduced,
-	                 golden->question.spec.common.reduction == LOSS_NONE);
+	ck_assert_int_eq(golden->unreduced, golden->question.spec.common.reduction == LOSS_NONE);
 }
 
 bool golden_load(struct golden_file *file, const char *name)

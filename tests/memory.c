@@ -41,7 +41,8 @@ static void *take_guarded(struct memory_piece *piece, size_t bytes, enum placeme
 	char *base;
 
 	piece->mapped = inside + page;
-	base = mmap(NULL, piece->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	base = mmap(NULL, piece->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
 	if (base == MAP_FAILED)
 		out_of_memory();
 	piece->base = base;
@@ -59,7 +60,7 @@ void *memory_take(struct memory *memory, size_t bytes)
 	piece->next = memory->pieces;
 	memory->pieces = piece;
 	return memory->placement == MEMORY_PLAIN ? take_plain(piece, bytes)
-	                                         : take_guarded(piece, bytes, memory->placement);
+						 : take_guarded(piece, bytes, memory->placement);
 }
 
 void memory_release(struct memory *memory)

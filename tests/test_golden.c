@@ -57,19 +57,20 @@ static double held(double want, enum loss_dtype dtype)
 }
 
 static void wrong(struct report *report, const char *what, int64_t at, double got, double want,
-                 double error_ulp)
+		  double error_ulp)
 {
 	report->failures++;
-	fprintf(stderr, "%s.json: %s (%s): %s[%lld]: got %.17g, want %.17g (%.1f ulp)\n", report->file,
-	        report->golden->question.name, report->dtype, what, (long long)at, got, want,
-	        error_ulp);
+	fprintf(stderr, "%s.json: %s (%s): %s[%lld]: got %.17g, want %.17g (%.1f ulp)\n",
+		report->file, report->golden->question.name, report->dtype, what, (long long)at,
+		got, want, error_ulp);
 }
 
 /* What rounding the sum of a softmax can do to a number behind it. */
 static double softmax_error(const struct golden_case *golden)
 {
 	const struct question *q = &golden->question;
-	bool softmax = q->spec.loss->traits & LOSS_HAS_SOFTMAX && question_find(q, LOSS_ROLE_LOGITS) >= 0;
+	bool softmax =
+		q->spec.loss->traits & LOSS_HAS_SOFTMAX && question_find(q, LOSS_ROLE_LOGITS) >= 0;
 	double shares = golden->unreduced || golden->denominator == 0 ? 1 : golden->denominator;
 
 	return softmax ? VALUE_EPS * 0x1p-52 / shares : 0;
@@ -82,11 +83,11 @@ static bool is_minus_zero(double got, double want)
 }
 
 static void compare_number(struct report *report, const char *what, int64_t at, double got,
-                           double want, double allowed, enum loss_dtype dtype)
+			   double want, double allowed, enum loss_dtype dtype)
 {
 	want = held(want, dtype);
 	if (isfinite(want) && isfinite(got) ? !(fabs(got - want) <= allowed)
-	                                    : !same_nonfinite(got, want))
+					    : !same_nonfinite(got, want))
 		wrong(report, what, at, got, want, fabs(got - want) / ulp_of(want, dtype));
 }
 
@@ -108,7 +109,7 @@ static double allowed_loss(const struct evaluation *e, double want, double size)
 }
 
 static void compare_losses(struct report *report, const struct evaluation *e,
-                           const struct golden_numbers *want)
+			   const struct golden_numbers *want)
 {
 	double more = softmax_error(report->golden);
 
@@ -118,39 +119,41 @@ static void compare_losses(struct report *report, const struct evaluation *e,
 		double got = evaluation_get(e, e->out.losses, i);
 
 		compare_number(report, "loss", i, got, x, allowed_loss(e, x, want->sizes[i]) + more,
-		               e->dtype);
+			       e->dtype);
 		if (is_minus_zero(got, x))
 			wrong(report, "sign of the loss", i, got, x, 0);
 	}
 }
 
 static void compare_gradient(struct report *report, const struct evaluation *e, int input,
-                             const struct golden_numbers *want)
+			     const struct golden_numbers *want)
 {
 	double more = softmax_error(report->golden);
 
 	for (int64_t i = 0; i < want->numbers.count; i++) {
 		double x = want->numbers.values[i];
-		double allowed = precision_at(fmax(fabs(x), want->sizes[i]), GRADIENT_EPS, e->dtype);
+		double allowed =
+			precision_at(fmax(fabs(x), want->sizes[i]), GRADIENT_EPS, e->dtype);
 
 		compare_number(report, "gradient", i, evaluation_get(e, e->out.gradients[input], i),
-		               x, allowed + more, e->dtype);
+			       x, allowed + more, e->dtype);
 	}
 }
 
 static void compare_reduced(struct report *report, const struct evaluation *e,
-                            const struct golden_case *golden)
+			    const struct golden_case *golden)
 {
 	double more = softmax_error(golden), shares = golden->denominator;
 
 	compare_number(report, "loss", 0, e->result.loss, golden->loss,
-	               allowed_loss(e, golden->loss, golden->size) + more, e->dtype);
+		       allowed_loss(e, golden->loss, golden->size) + more, e->dtype);
 	if (is_minus_zero(e->result.loss, golden->loss))
 		wrong(report, "sign of the loss", 0, e->result.loss, golden->loss, 0);
 	compare_number(report, "sum", 0, e->result.sum, golden->sum,
-	               allowed_loss(e, golden->sum, golden->size * shares) + more * shares, e->dtype);
+		       allowed_loss(e, golden->sum, golden->size * shares) + more * shares,
+		       e->dtype);
 	compare_number(report, "denominator", 0, e->result.denominator, shares,
-	               precision_at(shares, VALUE_EPS, e->dtype), e->dtype);
+		       precision_at(shares, VALUE_EPS, e->dtype), e->dtype);
 }
 
 static void compare_shape(const struct evaluation *e, const struct golden_case *golden)
@@ -158,13 +161,13 @@ static void compare_shape(const struct evaluation *e, const struct golden_case *
 	const struct numbers *want = &golden->losses.numbers;
 
 	ck_assert_msg(e->plan.loss_rank == want->rank &&
-	                      !memcmp(e->plan.loss_shape, want->shape,
-	                              (size_t)want->rank * sizeof *want->shape),
-	              "%s: the unreduced loss has another shape", golden->question.name);
+			      !memcmp(e->plan.loss_shape, want->shape,
+				      (size_t)want->rank * sizeof *want->shape),
+		      "%s: the unreduced loss has another shape", golden->question.name);
 }
 
 static void compare_results(struct report *report, const struct evaluation *e,
-                            const struct golden_case *golden)
+			    const struct golden_case *golden)
 {
 	if (golden->unreduced) {
 		compare_shape(e, golden);
@@ -191,8 +194,9 @@ static void run_case(struct report *report, const struct golden_case *golden, en
 		code = evaluation_run(&e);
 	}
 	if (code) {
-		fprintf(stderr, "%s.json: %s (%s): %s: %s %s\n", report->file, golden->question.name,
-		        report->dtype, loss_code_text(code), e.error.member, e.error.text);
+		fprintf(stderr, "%s.json: %s (%s): %s: %s %s\n", report->file,
+			golden->question.name, report->dtype, loss_code_text(code), e.error.member,
+			e.error.text);
 		report->failures++;
 	} else {
 		compare_results(report, &e, golden);
@@ -229,7 +233,7 @@ struct coverage {
 };
 
 static const void *param_at(const struct loss_spec *spec, const struct loss_param_row *row,
-                            bool is_common)
+			    bool is_common)
 {
 	return (is_common ? (const char *)&spec->common : (const char *)spec->params) + row->offset;
 }
@@ -253,7 +257,7 @@ static void cover(struct coverage *seen, const struct question *q)
 	}
 	for (size_t i = 0; (row = loss_param_at(q->spec.loss, i, &is_common)); i++)
 		if (memcmp(param_at(&fresh, row, is_common), param_at(&q->spec, row, is_common),
-		           param_bytes(row)) != 0)
+			   param_bytes(row)) != 0)
 			seen->param[i] = true;
 }
 
@@ -272,14 +276,14 @@ START_TEST(every_row_has_a_case)
 	for (int role = 0; role < LOSS_ROLE_COUNT; role++)
 		if (loss->inputs[0].forms & UINT32_C(1) << role)
 			ck_assert_msg(seen.form[role], "%s: no case gives %s", loss->name,
-			              loss_role_name((enum loss_role)role));
+				      loss_role_name((enum loss_role)role));
 	for (int reduction = 0; reduction < LOSS_REDUCTION_COUNT; reduction++)
 		if (loss->reductions & 1u << reduction)
 			ck_assert_msg(seen.reduction[reduction], "%s: no case has reduction %d",
-			              loss->name, reduction);
+				      loss->name, reduction);
 	for (size_t i = 0; (input = loss_input_at(loss, i)); i++)
 		ck_assert_msg(seen.input[i], "%s: no case gives %s", loss->name,
-		              loss_role_name(input->role));
+			      loss_role_name(input->role));
 	for (size_t i = 0; (param = loss_param_at(loss, i, &is_common)); i++)
 		ck_assert_msg(seen.param[i], "%s: no case sets %s", loss->name, param->name);
 	golden_release(&file);
@@ -294,11 +298,12 @@ static void read_rule(struct loss_weight_params *params, json_t *rule)
 	json_t *value;
 
 	loss_weight_init(params);
-	json_object_foreach(rule, key, value) {
+	json_object_foreach(rule, key, value)
+	{
 		struct loss_value given = {.kind = json_is_string(value) ? LOSS_VALUE_TEXT
-		                                                         : LOSS_VALUE_REAL,
-		                           .text = json_string_value(value),
-		                           .real = json_number_value(value)};
+									 : LOSS_VALUE_REAL,
+					   .text = json_string_value(value),
+					   .real = json_number_value(value)};
 
 		ck_assert_msg(!loss_weight_set(params, key, given, NULL), "parameter %s", key);
 	}
@@ -312,8 +317,10 @@ START_TEST(class_weights)
 
 	ck_assert_msg(cases != NULL, "%s", error.text);
 	ck_assert_uint_gt(json_array_size(cases), 0);
-	json_array_foreach(cases, i, item) {
-		json_t *counts = json_object_get(item, "counts"), *want = json_object_get(item, "weights");
+	json_array_foreach(cases, i, item)
+	{
+		json_t *counts = json_object_get(item, "counts"),
+		       *want = json_object_get(item, "weights");
 		struct loss_weight_params params;
 		int64_t count[16];
 		double weight[16];
@@ -328,8 +335,8 @@ START_TEST(class_weights)
 			double expected = json_number_value(json_array_get(want, k));
 
 			ck_assert_msg(fabs(weight[k] - expected) <= 1e-13 * expected,
-			              "case %zu, class %zu: got %.17g, want %.17g", i, k, weight[k],
-			              expected);
+				      "case %zu, class %zu: got %.17g, want %.17g", i, k, weight[k],
+				      expected);
 		}
 	}
 	json_decref(cases);

@@ -1,0 +1,184 @@
+#include "draw.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* xorshift64*: the same numbers on every machine. */
+static uint64_t next(uint64_t *seed)
+{
+	*seed ^= *seed >> 12;
+	*seed ^= *seed << 25;
+	*seed ^= *seed >> 27;
+	return *seed * UINT64_C(2685821657736338717);
+}
+
+double draw_uniform(uint64_t *seed)
+{
+	return (double)(next(seed) >> 40) * 0x1p-24;
+}
+
+enum loss_role draw_form_at(const struct loss *loss, int index)
+{
+	uint32_t forms = loss->inputs[0].forms | UINT32_C(1) << loss->inputs[0].role;
+
+	for (int role = 0; role < LOSS_ROLE_COUNT; role++)
+		if (forms & UINT32_C(1) << role && index-- == 0)
+			return (enum loss_role)role;
+	return LOSS_ROLE_NONE;
+}
+
+/* ---- Values --------------------------------------------------------------- */
+
+static double strange_value(uint64_t *seed)
+{
+	static const double values[] = {
+		(double)NAN, (double)INFINITY, -(double)INFINITY, 1e-42,   -1e-42,      -0.0,
+		0,           FLT_MAX,          -FLT_MAX,          FLT_MIN, DBL_MIN / 8, 1,
+	};
+
+	return values[next(seed) % (sizeof values / sizeof values[0])];
+}
+
+/* About normal, without a library function that may differ between machines. */
+static double bell(uint64_t *seed)
+{
+	double sum = -6;
+
+	for (int i = 0; i < 12; i++)
+		sum += draw_uniform(seed);
+	return sum;
+}
+
+static double usual_value(enum loss_role role, uint64_t *seed)
+{
+	switch (role) {
+	case LOSS_ROLE_PROBS:
+		return 0.01 + 0.98 * draw_uniform(seed);
+	case LOSS_ROLE_LOG_PROBS:
+		return -0.01 - 5 * draw_uniform(seed);
+	case LOSS_ROLE_TARGETS:
+		return draw_uniform(seed);
+	case LOSS_ROLE_WEIGHT:
+	case LOSS_ROLE_POS_WEIGHT:
+	case LOSS_ROLE_SAMPLE_WEIGHT:
+	case LOSS_ROLE_VAR:
+		return 0.25 + 2 * draw_uniform(seed);
+	default:
+		return 2 * bell(seed);
+	}
+}
+
+static void draw_values(struct numbers *numbers, const struct loss_input_row *row,
+			enum loss_role role, int64_t classes, bool strange, uint64_t *seed)
+{
+	for (int64_t i = 0; i < numbers->count; i++) {
+		if (numbers->index)
+			numbers->values[i] = (double)(next(seed) % (uint64_t)classes);
+		else if (row->kind == LOSS_KIND_BINARY)
+			numbers->values[i] = draw_uniform(seed) < 0.7;
+		else if (strange && next(seed) % 5 == 0)
+			numbers->values[i] = strange_value(seed);
+		else
+			numbers->values[i] = usual_value(role, seed);
+	}
+}
+
+/* ---- Shapes --------------------------------------------------------------- */
+
+static bool has_classes(const struct draw *draw)
+{
+	return draw->loss->traits & LOSS_HAS_CLASSES;
+}
+
+static int class_axis(const struct draw *draw)
+{
+	return draw->rank == 1 ? 0 : 1;
+}
+
+static void shape_is(struct numbers *numbers, int rank, const int64_t *shape)
+{
+	numbers->rank = rank;
+	memcpy(numbers->shape, shape, sizeof numbers->shape);
+}
+
+static void drop_class_axis(struct numbers *numbers, const struct draw *draw)
+{
+	numbers->rank = 0;
+	for (int axis = 0; axis < draw->rank; axis++)
+		if (axis != class_axis(draw))
+			numbers->shape[numbers->rank++] = draw->shape[axis];
+}
+
+/* The shape of the unreduced loss, which the library knows. */
+static bool shape_of_units(struct numbers *numbers, const struct question *question)
+{
+	struct evaluation e;
+	bool made = !evaluation_init(&e, question, LOSS_FLOAT32, MEMORY_PLAIN);
+
+	if (made)
+		shape_is(numbers, e.plan.loss_rank, e.plan.loss_shape);
+	evaluation_release(&e);
+	return made;
+}
+
+static bool draw_shape(struct numbers *numbers, const struct loss_input_row *row,
+		       const struct draw *draw, const struct question *question)
+{
+	shape_is(numbers, draw->rank, draw->shape);
+	switch (row->shape) {
+	case LOSS_SHAPE_TARGETS:
+		numbers->index = row->kind == LOSS_KIND_INDEX || !draw->soft;
+		if (numbers->index)
+			drop_class_axis(numbers, draw);
+		return true;
+	case LOSS_SHAPE_PER_CLASS:
+		numbers->rank = 1;
+		numbers->shape[0] = draw->shape[class_axis(draw)];
+		return true;
+	case LOSS_SHAPE_BROADCAST:
+		numbers->rank = 1;
+		numbers->shape[0] = draw->shape[draw->rank - 1];
+		return true;
+	case LOSS_SHAPE_UNITS:
+		return shape_of_units(numbers, question);
+	default:
+		return true;
+	}
+}
+
+/* ---- The question --------------------------------------------------------- */
+
+bool draw_question(struct question *question, const struct draw *draw, struct memory *memory)
+{
+	uint64_t seed = draw->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	int64_t classes = has_classes(draw) ? draw->shape[class_axis(draw)] : 1;
+	const struct loss_input_row *row;
+
+	*question = (struct question){.name = "drawn"};
+	loss_spec_init(&question->spec, draw->loss);
+	for (size_t i = 0; (row = loss_input_at(draw->loss, i)); i++) {
+		struct numbers numbers = {0};
+		int at = question->input_count;
+
+		if (row->optional && !draw->optional)
+			continue;
+		if (!draw_shape(&numbers, row, draw, question))
+			return false;
+		numbers_take(&numbers, memory);
+		/* A class index needs a class. */
+		if (numbers.index && numbers.count > 0 && classes == 0)
+			return false;
+		question->inputs[at].role = i == 0 ? draw->form : row->role;
+		question->inputs[at].differentiate = row->differentiable && !numbers.index;
+		draw_values(&numbers, row, question->inputs[at].role, classes, draw->strange,
+			    &seed);
+		question->inputs[at].numbers = numbers;
+		question->input_count = at + 1;
+	}
+	struct evaluation e;
+	bool takes = !evaluation_init(&e, question, LOSS_FLOAT32, MEMORY_PLAIN);
+
+	evaluation_release(&e);
+	return takes;
+}
