@@ -122,8 +122,8 @@ static enum api_problem decode_inputs(struct api_evaluation *ev, struct api_item
 	return problem ? problem : api_gradients_read(ev, item, fault);
 }
 
-static enum api_problem decode_item(struct api_evaluation *ev, struct api_item *item,
-				    struct api_fault *fault)
+enum api_problem api_item_decode(struct api_evaluation *ev, struct api_item *item,
+				 struct api_fault *fault)
 {
 	enum api_problem problem;
 
@@ -147,13 +147,13 @@ static enum api_problem decode_items(struct api_evaluation *ev, struct api_fault
 	for (size_t i = 0; i < ev->item_count; i++) {
 		struct api_item *item = &ev->items[i];
 
-		if (decode_item(ev, item, fault) && api_item_fail(ev, item, fault))
+		if (api_item_decode(ev, item, fault) && api_item_fail(ev, item, fault))
 			return fault->problem;
 	}
 	return API_PROBLEM_NONE;
 }
 
-static enum api_problem make_items(struct api_evaluation *ev, size_t count, struct api_fault *fault)
+enum api_problem api_items_make(struct api_evaluation *ev, size_t count, struct api_fault *fault)
 {
 	ev->items = api_arena_array(ev->arena, count, sizeof *ev->items);
 	if (!ev->items)
@@ -165,7 +165,7 @@ static enum api_problem make_items(struct api_evaluation *ev, size_t count, stru
 
 static enum api_problem decode_single(struct api_evaluation *ev, struct api_fault *fault)
 {
-	if (make_items(ev, 1, fault))
+	if (api_items_make(ev, 1, fault))
 		return fault->problem;
 	ev->items[0].source = &ev->root;
 	ev->items[0].members = ev->doc.root;
@@ -195,7 +195,7 @@ static enum api_problem decode_batch(struct api_evaluation *ev, const json_t *ba
 	ev->is_batch = true;
 	ev->defaults = ev->doc.root;
 	if (api_options_read(ev, ev->doc.root, &ev->root, &ev->options, fault) ||
-	    make_items(ev, count, fault))
+	    api_items_make(ev, count, fault))
 		return fault->problem;
 	for (size_t i = 0; i < count; i++) {
 		ev->items[i].source = api_source_item(ev->arena, source, i);
@@ -210,32 +210,40 @@ static enum api_problem decode_batch(struct api_evaluation *ev, const json_t *ba
 
 /* ---- The request ---------------------------------------------------------- */
 
-static enum api_problem read_document(struct api_evaluation *ev, struct api_fault *fault)
+enum api_problem api_decode_document(struct api_evaluation *ev, const char *text, size_t bytes,
+				     struct api_fault *fault)
 {
-	const struct api_request *request = &ev->call->request;
-	enum api_problem problem = api_document_read(&ev->doc, ev->arena, request->body,
-						     request->body_bytes, ev->limits, fault);
+	enum api_problem problem =
+		api_document_read(&ev->doc, ev->arena, text, bytes, ev->limits, fault);
 
 	if (problem)
 		return problem;
-	ev->by_array = api_arena_array(ev->arena, ev->doc.array_count, sizeof *ev->by_array);
+	ev->by_array = api_arena_array(ev->arena, ev->doc.array_count, sizeof(struct api_tensor *));
 	if (!ev->by_array)
 		return api_fail_memory(ev, fault);
-	memset(ev->by_array, 0, ev->doc.array_count * sizeof *ev->by_array);
+	for (size_t i = 0; i < ev->doc.array_count; i++)
+		ev->by_array[i] = NULL;
 	ev->tensors_end = &ev->tensors;
 	return API_PROBLEM_NONE;
 }
 
-enum api_problem api_decode(struct api_evaluation *ev, struct api_fault *fault)
+void api_options_init(struct api_options *options)
 {
-	enum api_problem problem = read_document(ev, fault);
-
-	if (problem)
-		return problem;
-	ev->options = (struct api_options){
+	*options = (struct api_options){
 		.diagnostics = API_DIAGNOSTICS_AUTO,
 		.locations = 16,
 	};
+}
+
+enum api_problem api_decode(struct api_evaluation *ev, struct api_fault *fault)
+{
+	const struct api_request *request = &ev->call->request;
+	enum api_problem problem =
+		api_decode_document(ev, request->body, request->body_bytes, fault);
+
+	if (problem)
+		return problem;
+	api_options_init(&ev->options);
 
 	const json_t *batch = json_object_get(ev->doc.root, "batch");
 	problem = batch ? decode_batch(ev, batch, fault) : decode_single(ev, fault);

@@ -131,7 +131,7 @@ static void write_operation(struct api_text *text, const struct api_route *route
 {
 	char id[80], method[8] = "";
 
-	for (size_t i = 0; route->method[i] && i < sizeof method - 1; i++)
+	for (size_t i = 0; i < sizeof method - 1 && route->method[i]; i++)
 		method[i] = (char)(route->method[i] | 0x20);
 	operation_id(id, sizeof id, route);
 	api_text_member_open(text, method, '{');

@@ -306,12 +306,12 @@ static bool is_called(const struct api_operand *operand, const char *name)
 static enum api_problem no_such_input(const struct api_item *item, const char *name,
 				      const struct api_source *source, struct api_fault *fault)
 {
-	const char *names[4 * LOSS_INPUTS_MAX];
+	const char *names[64];
+	const size_t most = sizeof names / sizeof names[0];
 	size_t count = 0;
 
 	for (size_t i = 0; i < item->term_count; i++)
-		for (int k = 0; k < item->terms[i].operand_count && count < 4 * LOSS_INPUTS_MAX;
-		     k++)
+		for (int k = 0; k < item->terms[i].operand_count && count < most; k++)
 			names[count++] = item->terms[i].operands[k].member;
 
 	const char *near = loss_nearest_of(name, names, count);

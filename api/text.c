@@ -15,7 +15,9 @@ void api_text_init(struct api_text *text, struct api_arena *arena)
 
 void api_text_init_fixed(struct api_text *text, char *room, size_t bytes)
 {
-	*text = (struct api_text){.start = room, .next = room, .end = room + bytes};
+	*text = (struct api_text){0};
+	text->start = text->next = room;
+	text->end = room + bytes;
 }
 
 /* ---- Pieces --------------------------------------------------------------- */

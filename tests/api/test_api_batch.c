@@ -170,8 +170,7 @@ START_TEST(alone_or_in_a_batch_the_bytes_are_the_same)
 	static const char *const items[] = {
 		"{\"loss\":\"ce\",\"logits\":[[1,2],[3,4]],\"targets\":[0,1]}",
 		"{\"loss\":\"huber\",\"input\":[[1,2],[3,4]],\"targets\":[[0,1],[1,1]]}",
-		"{\"loss\":\"dice\",\"probs\":[[0.1,0.2]],\"targets\":[[0,1]],\"dtype\":"
-		"\"float64\"}",
+		"{\"dtype\":\"float64\",\"loss\":\"dice\",\"probs\":[[0.1]],\"targets\":[[1]]}",
 	};
 	char batch[1024], expected[4096];
 
