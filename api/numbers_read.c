@@ -193,6 +193,8 @@ ALWAYS_INLINE bool read_run(struct cursor *c, enum loss_dtype dtype)
 	while (out < c->out_end) {
 		const char *behind = at <= c->fast ? read_fast(at, dtype, out) : NULL;
 		if (!LIKELY(behind)) {
+			if (at >= c->until)
+				break;
 			c->at = at;
 			c->out = out;
 			if (!read_rare(c, dtype))

@@ -230,9 +230,12 @@ END_TEST
 
 START_TEST(bytes_of_zero_are_refused)
 {
-	static const char outside[] = "{\"a\": \0 1}", inside[] = "{\"a\": \"x\0y\"}",
-			  behind[] = "{\"a\": 1}\0", number[] = "{\"a\": [1\0]}";
+	static const char hidden[] = "{\"a\": 1\0}", outside[] = "{\"a\": \0 1}",
+			  inside[] = "{\"a\": \"x\0y\"}", behind[] = "{\"a\": 1}\0",
+			  number[] = "{\"a\": [1\0]}";
 	struct loss_tensor tensor;
+	ck_assert_int_eq(reading_bytes(&r, hidden, sizeof(hidden) - 1), API_SYNTAX);
+	ck_assert_uint_eq(r.fault.offset, 7);
 	ck_assert_int_eq(reading_bytes(&r, outside, sizeof(outside) - 1), API_SYNTAX);
 	ck_assert_int_eq(reading_bytes(&r, inside, sizeof(inside) - 1), API_SYNTAX);
 	ck_assert_int_eq(reading_bytes(&r, behind, sizeof(behind) - 1), API_SYNTAX);

@@ -186,6 +186,8 @@ static const struct refusal refusals[] = {
 	 "2 numbers, expected 1 as in /a/0/0"},
 	{"[[[]],[]]", API_RAGGED_ARRAY, "/1", 7, "0 arrays, expected 1 as in /a/0"},
 	{"[1,[2]]", API_RAGGED_ARRAY, "/1", 3, "an array, expected a number as in /a/0"},
+	{"[1, [2]]", API_RAGGED_ARRAY, "/1", 4, "an array, expected a number as in /a/0"},
+	{"[1, {}]", API_WRONG_TYPE, "/1", 4, "a number was expected, found an object"},
 	{"[[1],2]", API_RAGGED_ARRAY, "/1", 5, "a number, expected an array as in /a/0"},
 	{"[[1],null]", API_RAGGED_ARRAY, "/1", 5, "a number, expected an array as in /a/0"},
 	{"[[],[[]]]", API_RAGGED_ARRAY, "/1/0", 5, "an array, expected a number as in /a/0/0"},
