@@ -358,14 +358,21 @@ MATH vec v_sigmoid(vec x)
 	return v_select(v_lt(x, v_set(0)), e, one) / (one + e);
 }
 
-/* 2.5 ULP: -expm1(-2|x|) / (expm1(-2|x|) + 2) with the sign of x. */
+/* tanh(x), 2.5 ULP. */
 MATH vec v_tanh(vec x)
 {
+	/* With t = expm1(-2|x|): -t / (t + 2), or above 1/2, where that would
+	 * magnify the error of t, 1 - 2 (t + 1) / (t + 2). */
+	const vec one = v_set(R(1));
 	const vec a = v_max(v_set(EXPM1_LOW), v_set(R(-2)) * v_abs(x));
 	const struct v_reduced e = v_expm1_reduce(a, R(EXPONENT_BIAS));
 	const vec scale = v_exponent(e.rounded);
-	const vec t = v_fma(scale, v_expm1_poly(e.r), scale - v_set(R(1)));
-	return v_copysign(t / (t + v_set(R(2))), x);
+	const vec p = v_expm1_poly(e.r);
+	const vec t = v_fma(scale, p, scale - one);
+	const vec t_1 = v_fma(scale, p, scale);
+	const mask high = v_lt(a, v_set(R(-1.1)));
+	const vec ratio = v_select(high, t_1 + t_1, -t) / (t + v_set(R(2)));
+	return v_copysign(v_select(high, one - ratio, ratio), x);
 }
 
 /* log(1 + e) of 0 <= e <= 1. */
@@ -378,13 +385,13 @@ INLINE vec v_log1p_unit(vec e)
 	return v_log_sum(v_and(high, one), f);
 }
 
-/* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), 2 ULP. */
+/* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), 2.2 ULP. */
 MATH vec v_softplus(vec x)
 {
 	return v_max(v_set(0), x) + v_log1p_unit(v_exp_neg(v_neg_abs(x)));
 }
 
-/* log(sigmoid(x)) = -softplus(-x), 2 ULP. */
+/* log(sigmoid(x)) = -softplus(-x), 2.2 ULP. */
 MATH vec v_logsigmoid(vec x)
 {
 	return v_neg(v_softplus(v_neg(x)));
@@ -475,7 +482,7 @@ static __attribute__((noinline, unused)) vec v_pow_pos(vec x, vec y)
 #define TAN_PI_8  R(0.41421356237309504880)
 #define TAN_3PI_8 R(2.41421356237309504880)
 
-/* atan(x), 1.5 ULP: of (a - 1) / (a + 1) + pi/4 or -1 / a + pi/2 for larger a = |x|. */
+/* atan(x), 2 ULP: of (a - 1) / (a + 1) + pi/4 or -1 / a + pi/2 for larger a = |x|. */
 MATH vec v_atan(vec x)
 {
 	const vec one = v_set(R(1));
