@@ -14,8 +14,8 @@ static void write_chunk(void *writer, size_t chunk)
 	api_array_write_chunk(writer, chunk);
 }
 
-static bool begin_writer(struct api_evaluation *ev, struct api_writer *writer,
-			 const struct loss_tensor *tensor, enum api_nonfinite nonfinite)
+bool api_writer_begin(struct api_evaluation *ev, struct api_writer *writer,
+		      const struct loss_tensor *tensor, enum api_nonfinite nonfinite)
 {
 	if (api_array_write_begin(writer, tensor, nonfinite, ev->arena))
 		return false;
@@ -33,16 +33,16 @@ static bool begin_item(struct api_evaluation *ev, struct api_item *item)
 	bool is_fine = true;
 
 	if (item->losses.data)
-		is_fine = begin_writer(ev, &item->losses_writer, &item->losses, nonfinite);
+		is_fine = api_writer_begin(ev, &item->losses_writer, &item->losses, nonfinite);
 	for (size_t i = 0; i < item->gradient_count && is_fine; i++)
-		is_fine = begin_writer(ev, &item->gradients[i].writer, &item->gradients[i].tensor,
-				       nonfinite);
+		is_fine = api_writer_begin(ev, &item->gradients[i].writer,
+					   &item->gradients[i].tensor, nonfinite);
 	for (size_t i = 0; i < item->term_count && is_fine; i++) {
 		struct api_tensor *weights = item->terms[i].weights_used;
 
 		if (weights)
-			is_fine = begin_writer(ev, &item->terms[i].weights_writer, &weights->value,
-					       nonfinite);
+			is_fine = api_writer_begin(ev, &item->terms[i].weights_writer,
+						   &weights->value, nonfinite);
 	}
 	return is_fine;
 }
@@ -58,8 +58,8 @@ enum api_problem api_encode_begin(struct api_evaluation *ev, struct api_fault *f
 
 /* ---- Results that are not finite, where that is an error -------------------- */
 
-static enum api_problem refuse(const struct api_item *item, const char *what,
-			       struct api_fault *fault)
+enum api_problem api_nonfinite_fail(const struct api_item *item, const char *what,
+				    struct api_fault *fault)
 {
 	for (size_t i = 0; i < item->term_count; i++) {
 		const struct loss_diagnosis *diagnosis = &item->terms[i].diagnosis;
@@ -84,7 +84,7 @@ static enum api_problem check_writer(const struct api_item *item, const struct a
 		return API_PROBLEM_NONE;
 	snprintf(what, sizeof what, "%llu numbers of the %s are", (unsigned long long)nonfinite,
 		 of);
-	return refuse(item, what, fault);
+	return api_nonfinite_fail(item, what, fault);
 }
 
 /* ---- Numbers of an item ----------------------------------------------------- */
@@ -139,7 +139,7 @@ static enum api_problem check_finite(const struct api_item *item, struct api_fau
 	if (item->losses.data)
 		problem = check_writer(item, &item->losses_writer, "loss", fault);
 	else if (!isfinite(total_of(item).loss))
-		problem = refuse(item, "the loss is", fault);
+		problem = api_nonfinite_fail(item, "the loss is", fault);
 	for (size_t i = 0; i < item->gradient_count && !problem; i++)
 		problem = check_writer(item, &item->gradients[i].writer, "gradient", fault);
 	return problem;
@@ -158,7 +158,7 @@ static void write_loss(struct api_text *text, enum loss_dtype dtype, double loss
 	api_text_json(text, number);
 }
 
-static void write_writer(struct api_text *text, const struct api_writer *writer)
+void api_writer_put(struct api_text *text, const struct api_writer *writer)
 {
 	const struct api_slice *slices;
 	uint64_t nonfinite;
@@ -183,7 +183,7 @@ static void write_id(struct api_text *text, const json_t *id)
 		api_text_real(text, json_real_value(id));
 }
 
-static const char *reduction_name(enum loss_reduction reduction)
+const char *api_reduction_name(enum loss_reduction reduction)
 {
 	static const char *const names[] = {
 		[LOSS_NONE] = "none",
@@ -201,11 +201,11 @@ static void write_value(struct api_text *text, const struct api_item *item)
 
 	api_text_key(text, "loss");
 	if (item->losses.data)
-		write_writer(text, &item->losses_writer);
+		api_writer_put(text, &item->losses_writer);
 	else
 		write_loss(text, item->options.dtype, total.loss);
 	if (total.has_reduction)
-		api_text_member(text, "reduction", reduction_name(total.reduction));
+		api_text_member(text, "reduction", api_reduction_name(total.reduction));
 	if (item->losses.data)
 		return;
 	api_text_member_real(text, "sum", total.sum);
@@ -224,7 +224,7 @@ static void write_term(struct api_text *text, const struct api_item *item,
 	api_text_member_real(text, "denominator", term->result.denominator);
 	if (term->weights_used) {
 		api_text_key(text, "class_weights");
-		write_writer(text, &term->weights_writer);
+		api_writer_put(text, &term->weights_writer);
 	}
 	api_text_close(text, '}');
 }
@@ -234,7 +234,7 @@ static void write_terms(struct api_text *text, const struct api_item *item)
 	if (!item->is_sum) {
 		if (item->terms[0].weights_used) {
 			api_text_key(text, "weight");
-			write_writer(text, &item->terms[0].weights_writer);
+			api_writer_put(text, &item->terms[0].weights_writer);
 		}
 		return;
 	}
@@ -251,21 +251,19 @@ static void write_gradients(struct api_text *text, const struct api_item *item)
 	api_text_member_open(text, "gradients", '{');
 	for (size_t i = 0; i < item->gradient_count; i++) {
 		api_text_key(text, item->gradients[i].operand->member);
-		write_writer(text, &item->gradients[i].writer);
+		api_writer_put(text, &item->gradients[i].writer);
 	}
 	api_text_close(text, '}');
 }
 
-static void write_diagnostics(struct api_text *text, const struct api_item *item)
+void api_diagnostics_write(struct api_text *text, const struct api_item *item)
 {
 	enum loss_verdict verdict = LOSS_VERDICT_OK;
 
-	if (item->options.diagnostics == API_DIAGNOSTICS_OFF)
-		return;
 	for (size_t i = 0; i < item->term_count; i++)
 		if (item->terms[i].diagnosis.verdict > verdict)
 			verdict = item->terms[i].diagnosis.verdict;
-	api_text_member_open(text, "diagnostics", '{');
+	api_text_open(text, '{');
 	api_text_member(text, "verdict", loss_verdict_name(verdict));
 	api_text_member_open(text, "findings", '[');
 	for (size_t i = 0; i < item->term_count; i++)
@@ -273,6 +271,14 @@ static void write_diagnostics(struct api_text *text, const struct api_item *item
 				   item->options.locations);
 	api_text_close(text, ']');
 	api_text_close(text, '}');
+}
+
+static void write_diagnostics(struct api_text *text, const struct api_item *item)
+{
+	if (item->options.diagnostics == API_DIAGNOSTICS_OFF)
+		return;
+	api_text_key(text, "diagnostics");
+	api_diagnostics_write(text, item);
 }
 
 static void write_result(struct api_text *text, const struct api_item *item)

@@ -119,7 +119,7 @@ static size_t go_jobs(struct api_evaluation *ev, enum api_stage stage, api_step 
 static size_t reply_step(struct api_call *call)
 {
 	struct api_evaluation *ev = evaluation_of(call);
-	size_t end = api_encode_reply(ev);
+	size_t end = ev->form->encode_reply(ev);
 
 	/* The reply may have found an item that it must not hold (nonfinite). */
 	make_outcomes(ev);
@@ -131,7 +131,7 @@ static size_t encode_step(struct api_call *call)
 	struct api_evaluation *ev = evaluation_of(call);
 
 	api_tensors_drop(ev);
-	if (api_encode_begin(ev, &call->fault))
+	if (ev->form->encode_begin(ev, &call->fault))
 		return fail(ev);
 	return go_jobs(ev, API_ENCODE, reply_step);
 }
@@ -319,7 +319,7 @@ static size_t plan_step(struct api_call *call)
 
 /* `curl -d` names a form unless told otherwise; what it sends is taken for
  * what it is. */
-static const char *const media_types[] = {API_JSON, "application/x-www-form-urlencoded"};
+static const char *const media_types[] = {API_JSON, "application/x-www-form-urlencoded", NULL};
 
 static bool has_foreign_charset(const char *parameters)
 {
@@ -335,22 +335,23 @@ static bool has_foreign_charset(const char *parameters)
 	return false;
 }
 
-static bool is_json(const char *type)
+static bool is_taken(const struct api_form *form, const char *type)
 {
 	size_t bytes = strcspn(type, "; \t");
 
-	for (size_t i = 0; i < sizeof media_types / sizeof media_types[0]; i++)
-		if (strlen(media_types[i]) == bytes && !strncasecmp(media_types[i], type, bytes))
+	for (const char *const *one = form->media_types; *one; one++)
+		if (strlen(*one) == bytes && !strncasecmp(*one, type, bytes))
 			return !has_foreign_charset(type + bytes);
 	return false;
 }
 
 static void release(struct api_call *call)
 {
+	json_decref(evaluation_of(call)->made);
 	api_document_release(&evaluation_of(call)->doc);
 }
 
-static struct api_evaluation *new_evaluation(struct api_call *call)
+static struct api_evaluation *new_evaluation(struct api_call *call, const struct api_form *form)
 {
 	struct api_evaluation *ev = api_arena_alloc(&call->arena, sizeof *ev);
 
@@ -358,6 +359,7 @@ static struct api_evaluation *new_evaluation(struct api_call *call)
 		return NULL;
 	*ev = (struct api_evaluation){
 		.call = call,
+		.form = form,
 		.arena = &call->arena,
 		.limits = &call->api->limits,
 	};
@@ -366,22 +368,34 @@ static struct api_evaluation *new_evaluation(struct api_call *call)
 	return ev;
 }
 
-static size_t read_step(struct api_call *call)
+size_t api_evaluation_begin(struct api_call *call, const struct api_form *form)
 {
 	const char *type = api_call_request_header(call, "Content-Type");
 
-	if (type && !is_json(type)) {
-		api_fault_set(&call->fault, API_MEDIA_TYPE,
-			      "\"%.80s\", expected " API_JSON " in UTF-8", type);
+	if (type && !is_taken(form, type)) {
+		api_fault_set(&call->fault, API_MEDIA_TYPE, "\"%.80s\", expected %s in UTF-8", type,
+			      form->media_types[0]);
 		return api_call_fail(call);
 	}
 
-	struct api_evaluation *ev = new_evaluation(call);
+	struct api_evaluation *ev = new_evaluation(call, form);
 	if (!ev)
 		return api_call_fail_memory(call);
-	if (api_decode(ev, &call->fault) || api_tensors_begin(ev, &call->fault))
+	if (form->decode(ev, &call->fault) || api_tensors_begin(ev, &call->fault))
 		return fail(ev);
 	return go_jobs(ev, API_DECODE, plan_step);
+}
+
+static size_t read_step(struct api_call *call)
+{
+	static const struct api_form form = {
+		.media_types = media_types,
+		.decode = api_decode,
+		.encode_begin = api_encode_begin,
+		.encode_reply = api_encode_reply,
+	};
+
+	return api_evaluation_begin(call, &form);
 }
 
 void api_handle_evaluate(struct api_call *call)

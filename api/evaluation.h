@@ -25,13 +25,16 @@
 #include "jobs.h"
 #include "numbers.h"
 #include "source.h"
+#include "typed.h"
 
 struct api_tensor {
 	const struct api_source *source;
-	const struct api_array *array; /* NULL: a single number, read when it was met */
+	const struct api_array *array; /* NULL: a single number, read when it was met, or binary */
+	const struct api_typed *typed; /* NULL: of any numbers */
 	struct loss_tensor value;      /* before it is read: dtype, rank and shape only */
 	bool reshaped;                 /* the shape is the request's, not the array's */
 	struct api_reader reader;
+	struct api_typed_reader binary;
 	struct api_read_stats stats;
 	struct api_fault *fault;       /* why it could not be read */
 	struct api_tensor *same_array; /* the same array in another dtype */
@@ -117,8 +120,25 @@ struct api_item {
 	struct api_fault *fault; /* why it has no result */
 };
 
+struct api_evaluation;
+
+/* How an evaluation comes and goes: what evaluate.c does not know. */
+struct api_form {
+	const char *const *media_types; /* of a request; NULL ends them */
+	enum api_problem (*decode)(struct api_evaluation *ev, struct api_fault *fault);
+	/* Writers for the arrays of the reply, their chunks as jobs. */
+	enum api_problem (*encode_begin)(struct api_evaluation *ev, struct api_fault *fault);
+	/* The reply, when every chunk was written. */
+	size_t (*encode_reply)(struct api_evaluation *ev);
+};
+
 struct api_evaluation {
 	struct api_call *call;
+	const struct api_form *form;
+	struct api_oip *oip; /* what only that form has */
+	json_t *made;        /* a request that was put together, with its references */
+	const struct api_typed *typed;
+	size_t typed_count;
 	struct api_arena *arena;
 	const struct api_limits *limits;
 	struct api_document doc;
@@ -138,7 +158,26 @@ struct api_evaluation {
 	bool is_running;      /* it has begun */
 };
 
+/* ---- evaluate.c ----------------------------------------------------------- */
+
+/* The first step of an evaluation in some form. */
+size_t api_evaluation_begin(struct api_call *call, const struct api_form *form);
+
 /* ---- decode.c ------------------------------------------------------------- */
+
+void api_options_init(struct api_options *options);
+
+/* The document of the evaluation, which the text must outlive. */
+enum api_problem api_decode_document(struct api_evaluation *ev, const char *text, size_t bytes,
+				     struct api_fault *fault);
+
+/* Room for `count` items. */
+enum api_problem api_items_make(struct api_evaluation *ev, size_t count, struct api_fault *fault);
+
+/* Options, loss, inputs and gradients of an item whose source, members and
+ * default options are set. */
+enum api_problem api_item_decode(struct api_evaluation *ev, struct api_item *item,
+				 struct api_fault *fault);
 
 /* The body read and understood, but for the numbers.  A fault of one item of a
  * batch goes to the item; others are returned. */
@@ -262,6 +301,22 @@ void api_tensors_drop(struct api_evaluation *ev);
 enum api_problem api_items_plan(struct api_evaluation *ev, struct api_fault *fault);
 
 /* ---- encode.c -------------------------------------------------------------- */
+
+/* A writer, its chunks as jobs; false without memory. */
+bool api_writer_begin(struct api_evaluation *ev, struct api_writer *writer,
+		      const struct loss_tensor *tensor, enum api_nonfinite nonfinite);
+
+/* The text that a writer has made, as a value. */
+void api_writer_put(struct api_text *text, const struct api_writer *writer);
+
+/* API_NONFINITE_RESULT with the first finding; `what` as in "the loss is". */
+enum api_problem api_nonfinite_fail(const struct api_item *item, const char *what,
+				    struct api_fault *fault);
+
+/* The diagnostics of an item as a value. */
+void api_diagnostics_write(struct api_text *text, const struct api_item *item);
+
+const char *api_reduction_name(enum loss_reduction reduction);
 
 /* Writers for the arrays of the reply, their chunks as jobs. */
 enum api_problem api_encode_begin(struct api_evaluation *ev, struct api_fault *fault);

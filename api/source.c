@@ -41,12 +41,24 @@ static void add_name(struct path *path, const char *name)
 	add_step(path, step, n);
 }
 
+static void add_place(struct path *path, const struct api_source_place *place, const char *name)
+{
+	while (place->name && strcmp(place->name, name))
+		place++;
+	add_step(path, place->pointer + 1, strlen(place->pointer + 1));
+	path->full = path->full || place->is_whole;
+}
+
 static void add_source(struct path *path, const struct api_source *source)
 {
 	char digits[24];
 
 	if (!source->parent)
 		return;
+	if (source->parent->places && source->name) {
+		add_place(path, source->parent->places, source->name);
+		return;
+	}
 	add_source(path, source->parent);
 	if (source->name) {
 		add_name(path, source->name);

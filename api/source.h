@@ -6,15 +6,25 @@
 #ifndef API_SOURCE_H
 #define API_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "fault.h"
 
+/* Where a member really stands, in a document that is not the one that is
+ * decoded: its pointer, and whether that is as near as a pointer can come. */
+struct api_source_place {
+	const char *name; /* NULL ends a list: every other member */
+	const char *pointer;
+	bool is_whole;
+};
+
 struct api_source {
 	const struct api_source *parent; /* NULL: this is the document */
 	const char *name;                /* a member; NULL: item `index` of an array */
 	uint64_t index;
+	const struct api_source_place *places; /* of a document's members; NULL: where they seem */
 };
 
 enum { API_SOURCE_BYTES_MAX = 256 };

@@ -10,7 +10,8 @@
 struct given {
 	const json_t *node; /* of the numbers */
 	const struct api_source *source;
-	const struct api_array *array; /* NULL: a single number */
+	const struct api_array *array; /* NULL: a single number, or binary */
+	const struct api_typed *typed;
 	bool has_shape;
 	int rank;
 	int64_t shape[LOSS_RANK_MAX];
@@ -129,13 +130,42 @@ static enum api_problem look_at_numbers(struct api_evaluation *ev, const json_t 
 	return API_PROBLEM_NONE;
 }
 
+/* The type that the request gives a member, or NULL. */
+static const struct api_typed *typed_of(const struct api_evaluation *ev, const json_t *node)
+{
+	for (size_t i = 0; i < ev->typed_count; i++)
+		if (ev->typed[i].node == node)
+			return &ev->typed[i];
+	return NULL;
+}
+
+static bool is_binary(const struct api_typed *typed)
+{
+	return typed && typed->data;
+}
+
+/* The shape of a binary tensor, whose decoder has compared it with the bytes. */
+static enum api_problem look_at_binary(struct api_evaluation *ev, const json_t *node,
+				       const struct api_source *source, struct given *given,
+				       struct api_fault *fault)
+{
+	const struct api_source *shape = api_source_member(ev->arena, source, "shape");
+
+	if (!shape)
+		return api_fail_memory(ev, fault);
+	given->source = source;
+	return read_shape(ev, json_object_get(node, "shape"), shape, given, fault);
+}
+
 static enum api_problem look_at(struct api_evaluation *ev, const json_t *node,
 				const struct api_source *source, struct given *given,
 				struct api_fault *fault)
 {
 	enum api_problem problem;
 
-	*given = (struct given){0};
+	*given = (struct given){.typed = typed_of(ev, node)};
+	if (is_binary(given->typed))
+		return look_at_binary(ev, node, source, given, fault);
 	if (json_is_object(node)) {
 		const struct api_source *data = api_source_member(ev->arena, source, "data");
 		const struct api_source *shape = api_source_member(ev->arena, source, "shape");
@@ -199,8 +229,13 @@ static enum api_problem read_number(struct api_evaluation *ev, const struct give
 	if (!data)
 		return api_fail_memory(ev, fault);
 	tensor->value.data = data;
-	return api_scalar_read(&ev->doc, given->node, tensor->value.dtype, data,
-			       api_source_path(given->source, path), &tensor->stats, fault);
+
+	enum api_problem problem =
+		api_scalar_read(&ev->doc, given->node, tensor->value.dtype, data,
+				api_source_path(given->source, path), &tensor->stats, fault);
+	if (!problem && tensor->typed)
+		problem = api_typed_check(tensor->typed, &tensor->value, tensor->source, fault);
+	return problem;
 }
 
 enum api_problem api_tensor_find(struct api_evaluation *ev, const json_t *node,
@@ -223,10 +258,13 @@ enum api_problem api_tensor_find(struct api_evaluation *ev, const json_t *node,
 	if (!made)
 		return api_fail_memory(ev, fault);
 	made->array = given.array;
+	made->typed = given.typed;
 	made->reshaped = given.has_shape;
 	made->value.rank = given.rank;
 	memcpy(made->value.shape, given.shape, sizeof given.shape);
 	*tensor = made;
+	if (is_binary(given.typed))
+		return API_PROBLEM_NONE;
 	if (!given.array)
 		return read_number(ev, &given, made, fault);
 	made->same_array = *first_of(ev, given.array);
@@ -255,10 +293,35 @@ static void read_chunk(void *tensor, size_t chunk)
 	api_array_read_chunk(&((struct api_tensor *)tensor)->reader, chunk);
 }
 
+static void read_binary_chunk(void *tensor, size_t chunk)
+{
+	api_typed_read_chunk(&((struct api_tensor *)tensor)->binary, chunk);
+}
+
+static size_t tensor_bytes(const struct api_tensor *t)
+{
+	return (size_t)loss_tensor_elements(&t->value) * loss_dtype_bytes(t->value.dtype);
+}
+
+static bool begin_binary(struct api_evaluation *ev, struct api_tensor *t)
+{
+	void *data = api_arena_alloc_aligned64(ev->arena, tensor_bytes(t));
+
+	t->value.data = data;
+	if (!data || !api_typed_read_begin(&t->binary, t->typed, t->value.dtype, data, ev->arena))
+		return false;
+	for (size_t chunk = 0; chunk < t->binary.chunk_count; chunk++)
+		api_jobs_add(&ev->jobs, read_binary_chunk, t, chunk,
+			     tensor_bytes(t) / t->binary.chunk_count);
+	return true;
+}
+
 enum api_problem api_tensors_begin(struct api_evaluation *ev, struct api_fault *fault)
 {
 	api_jobs_begin(&ev->jobs, ev->arena);
 	for (struct api_tensor *t = ev->tensors; t; t = t->next) {
+		if (is_binary(t->typed) && !begin_binary(ev, t))
+			return api_fail_memory(ev, fault);
 		if (!t->array)
 			continue;
 
@@ -282,6 +345,12 @@ static enum api_problem read_end(struct api_evaluation *ev, struct api_tensor *t
 {
 	const struct loss_tensor shaped = t->value;
 	char path[API_SOURCE_BYTES_MAX];
+
+	if (is_binary(t->typed))
+		return api_typed_read_end(&t->binary, t->source, &t->stats, fault);
+	if (!t->array)
+		return API_PROBLEM_NONE;
+
 	enum api_problem problem =
 		api_array_read_end(&t->reader, &ev->doc, api_source_path(t->source, path),
 				   &t->value, &t->stats, fault);
@@ -290,13 +359,15 @@ static enum api_problem read_end(struct api_evaluation *ev, struct api_tensor *t
 		t->value.rank = shaped.rank;
 		memcpy(t->value.shape, shaped.shape, sizeof shaped.shape);
 	}
+	if (!problem && t->typed)
+		problem = api_typed_check(t->typed, &t->value, t->source, fault);
 	return problem;
 }
 
 enum api_problem api_tensors_end(struct api_evaluation *ev, struct api_fault *fault)
 {
 	for (struct api_tensor *t = ev->tensors; t; t = t->next) {
-		enum api_problem problem = t->array ? read_end(ev, t, fault) : API_PROBLEM_NONE;
+		enum api_problem problem = read_end(ev, t, fault);
 
 		if (api_problem_is_fatal(problem))
 			return problem;
@@ -313,6 +384,10 @@ enum api_problem api_tensors_end(struct api_evaluation *ev, struct api_fault *fa
 void api_tensors_drop(struct api_evaluation *ev)
 {
 	for (struct api_tensor *t = ev->tensors; t; t = t->next) {
+		if (is_binary(t->typed))
+			api_arena_drop(ev->arena, (void *)t->value.data, tensor_bytes(t));
+		if (is_binary(t->typed))
+			t->value.data = NULL;
 		if (!t->array)
 			continue;
 		api_arena_drop(ev->arena, (void *)t->value.data,
