@@ -157,11 +157,18 @@ static struct MHD_Response *response_of(struct srv_job *job)
 	return response;
 }
 
+/* The reply is that of a call that has ended: its times and outcomes may be read.
+ * Otherwise workers may still be writing them. */
+static bool is_evaluated(const struct srv_job *job)
+{
+	return job->reply && job->reply != &job->problem_reply;
+}
+
 static void add_server_timing(struct MHD_Response *response, const struct srv_job *job)
 {
 	char text[160];
 
-	if (job->started_ns == 0 || job->reply->problem)
+	if (!is_evaluated(job) || job->reply->problem)
 		return;
 	snprintf(text, sizeof text,
 		 "queue;dur=%.3f, decode;dur=%.3f, evaluate;dur=%.3f, encode;dur=%.3f",
@@ -177,7 +184,7 @@ static void add_problem_headers(struct MHD_Response *response, struct srv_job *j
 	const struct api_match *match = &job->request.match;
 	char seconds[16];
 
-	if (job->reply != &job->problem_reply) /* the api has seen to that */
+	if (is_evaluated(job)) /* the api has seen to that */
 		return;
 	switch (job->reply->status) {
 	case 401:
@@ -410,8 +417,8 @@ static const char *loss_of(const struct srv_job *job)
 	const struct api_outcome *outcomes;
 	size_t count = 0;
 
-	if (!job->call || job->reply == &job->problem_reply)
-		return NULL; /* workers may still be in the call */
+	if (!is_evaluated(job))
+		return NULL;
 	outcomes = api_call_outcomes(job->call, &count);
 	return count > 0 ? outcomes[0].loss : NULL;
 }
@@ -436,7 +443,8 @@ static void log_request(const struct srv_job *job, const struct srv_request_fact
 	srv_log_number(&line, "bytes_in", facts->bytes_in);
 	srv_log_number(&line, "bytes_out", facts->bytes_out);
 	srv_log_ms(&line, "duration_ms", facts->duration_ns);
-	srv_log_ms(&line, "queue_ms", job->started_ns ? job->started_ns - job->complete_ns : 0);
+	if (is_evaluated(job))
+		srv_log_ms(&line, "queue_ms", job->started_ns - job->complete_ns);
 	srv_log_text(&line, "loss", loss_of(job));
 	srv_log_text(&line, "client", client);
 	srv_log_text(&line, "end", end);

@@ -29,7 +29,12 @@
 
 /* Blocks that the loop evaluates itself; a small body with more (all pairs of
  * many samples) is not small. */
-enum { INLINE_BLOCKS_MAX = 16, BODY_BYTES_FIRST = 64 << 10 };
+enum { INLINE_BLOCKS_MAX = 16 };
+
+enum {
+	BODY_BYTES_FIRST = 64 << 10,  /* of a body whose length is not known */
+	REAPED_BYTES_MIN = 256 << 10, /* freeing less takes less than handing it over */
+};
 
 /* ---- States --------------------------------------------------------------- */
 
@@ -158,18 +163,42 @@ static void end_admission(struct srv_job *job)
 	job->is_admitted = false;
 }
 
-static void job_free(struct srv_job *job)
+/* On the loop or on the reaper: touches nothing of the loop's. */
+static void free_memory(struct srv_job *job)
 {
-	assert(job->state == SRV_JOB_DONE);
-	end_admission(job);
+	struct api_budget *budget = &job->loop->srv->api.budget;
+
 	api_call_free(job->call);
 	free(job->body);
-	api_budget_give(&job->loop->srv->api.budget, job->reserved_bytes);
+	api_budget_give(budget, job->reserved_bytes);
 	free(job->problem_text);
-	list_remove(job);
-	srv_counter_add(&job->loop->stats->counts.ended, 1);
-	srv_loop_note_end(job->loop);
 	free(job);
+}
+
+static void free_remains(struct srv_remains *remains)
+{
+	free_memory((struct srv_job *)((char *)remains - offsetof(struct srv_job, remains)));
+}
+
+static bool is_large(const struct srv_job *job)
+{
+	return job->reserved_bytes + (job->reply ? job->reply->bytes : 0) > REAPED_BYTES_MIN;
+}
+
+static void job_free(struct srv_job *job)
+{
+	struct srv_loop *loop = job->loop;
+
+	assert(job->state == SRV_JOB_DONE);
+	end_admission(job);
+	list_remove(job);
+	srv_counter_add(&loop->stats->counts.ended, 1);
+	job->remains.free = free_remains;
+	if (is_large(job))
+		srv_reaper_take(loop->srv->reaper, &job->remains);
+	else
+		free_memory(job);
+	srv_loop_note_end(loop);
 }
 
 static void hold(struct srv_job *job, enum srv_holder holder)

@@ -27,7 +27,8 @@
  * its connection's interest in it and a call may outlive both.
  *
  * THREADS.  The loop's, but for job_next(), job_block() and job_done() in job.c,
- * which run on workers between SUBMITTED and the end of work.
+ * which run on workers between SUBMITTED and the end of work, and for the memory
+ * of large jobs, which the reaper frees.
  */
 #ifndef SERVER_JOB_H
 #define SERVER_JOB_H
@@ -40,6 +41,7 @@
 #include "ids.h"
 #include "loop.h"
 #include "pool.h"
+#include "reaper.h"
 
 struct MHD_Connection;
 struct srv_conn;
@@ -63,6 +65,7 @@ enum srv_holder {
 
 struct srv_job {
 	struct srv_task task;
+	struct srv_remains remains; /* once it is DONE and large */
 	struct srv_loop *loop;
 	struct srv_job *before, *after; /* in loop->jobs */
 	struct srv_job *next_finished;

@@ -15,12 +15,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "threads.h"
 
 enum { BUFFER_BYTES = 1 << 18, GATHER_NS = 2000000, LAST_CHANCE_S = 1 };
 
@@ -98,18 +99,6 @@ static void *writer_main(void *arg)
 	return NULL;
 }
 
-static bool writer_start(struct srv_log *log)
-{
-	sigset_t all, before;
-	int failed;
-
-	sigfillset(&all); /* signals are for the loop's thread */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(&log->thread, NULL, writer_main, log);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return !failed;
-}
-
 struct srv_log *srv_log_new(int fd, enum srv_log_format format, enum srv_log_level level)
 {
 	struct srv_log *log = calloc(1, sizeof *log);
@@ -124,7 +113,8 @@ struct srv_log *srv_log_new(int fd, enum srv_log_format format, enum srv_log_lev
 	pthread_mutex_init(&log->lock, NULL);
 	pthread_cond_init(&log->filled, NULL);
 	pthread_cond_init(&log->ended, NULL);
-	if (log->filling && log->writing && writer_start(log))
+	if (log->filling && log->writing &&
+	    srv_thread_start(&log->thread, "lossd-log", writer_main, log))
 		return log;
 	free(log->filling);
 	free(log->writing);

@@ -35,23 +35,15 @@
 enum {
 	ACCEPTS_AT_ONCE = 64,
 	ACCEPT_AGAIN_MS = 100,
-	TURNS_AT_ONCE = 8,
 	LAST_WORDS_MS = 5000,
 };
 
 /* ---- libmicrohttpd -------------------------------------------------------- */
 
-/* More than one turn at once if it asks for that: a large body comes in pieces
- * of one buffer, each with a turn of the loop around it otherwise. */
 void srv_loop_turn(struct srv_loop *loop)
 {
-	uint64_t ms = 0;
-
-	for (int i = 0; loop->http && ms == 0 && i < TURNS_AT_ONCE; i++) {
+	if (loop->http)
 		srv_http_run(loop);
-		if (!srv_http_timeout(loop, &ms))
-			return;
-	}
 }
 
 static void on_http_timer(uv_timer_t *timer)

@@ -13,14 +13,14 @@
  * without it.  `claimed` alone is also touched without the lock, by workers
  * that are counted in task->workers; it is reset when that count is 0.
  */
-#define _GNU_SOURCE
 #include "pool.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "threads.h"
 
 struct list {
 	struct srv_task *first, *last;
@@ -205,25 +205,17 @@ static void stop_workers(struct srv_pool *pool)
 		pthread_join(pool->threads[i], NULL);
 }
 
-/* With all signals blocked: they are for the thread of the loop.  With the lock
- * held, so that no worker looks at a half-made pool. */
+/* With the lock held, so that no worker looks at a half-made pool. */
 static bool start_workers(struct srv_pool *pool, size_t workers)
 {
-	sigset_t all, before;
+	char name[16];
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_mutex_lock(&pool->lock);
-	while (pool->workers < workers &&
-	       pthread_create(&pool->threads[pool->workers], NULL, worker_main, pool) == 0) {
-		char name[16];
-
+	do {
 		snprintf(name, sizeof name, "lossd-work-%u", (unsigned)pool->workers % 1000);
-		pthread_setname_np(pool->threads[pool->workers], name);
-		pool->workers++;
-	}
+	} while (srv_thread_start(&pool->threads[pool->workers], name, worker_main, pool) &&
+		 ++pool->workers < workers);
 	pthread_mutex_unlock(&pool->lock);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return pool->workers == workers;
 }
 

@@ -27,6 +27,7 @@
 #include "loop.h"
 #include "report.h"
 #include "server.h"
+#include "threads.h"
 
 enum { EXIT_START = 1, EXIT_AT_ONCE = 130, RETRY_SECONDS_MAX = 30 };
 
@@ -339,23 +340,17 @@ static void *loop_main(void *arg)
 	return NULL;
 }
 
-/* Loops other than the first, on threads without signals. */
+/* Loops other than the first. */
 static bool threads_start(struct run *run)
 {
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (size_t i = 1; i < run->loops_ready; i++) {
 		struct srv_loop *loop = &run->srv.loops[i];
 
-		if (pthread_create(&loop->thread, NULL, loop_main, loop) != 0)
-			break;
+		if (!srv_thread_start(&loop->thread, "lossd-loop", loop_main, loop))
+			return fail("event loop", "a thread cannot be started");
 		run->threads_started++;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return run->threads_started + 1 == run->loops_ready ||
-	       fail("event loop", "a thread cannot be started");
+	return true;
 }
 
 static bool start_parts(struct run *run)
@@ -376,8 +371,9 @@ static bool start_parts(struct run *run)
 			return fail_file("--token-file", config->token_file, why);
 	}
 	srv->peers = srv_peers_new(config->connections_per_ip);
-	srv->pool = srv->peers ? srv_pool_new((size_t)config->workers) : NULL;
-	if (!srv->pool)
+	srv->reaper = srv_reaper_new();
+	srv->pool = srv_pool_new((size_t)config->workers);
+	if (!srv->peers || !srv->reaper || !srv->pool)
 		return fail("workers", "cannot be started");
 	return loops_start(run) && (signals_start(run) || fail("signals", "cannot be caught"));
 }
@@ -438,6 +434,7 @@ static void release(struct run *run)
 	struct srv *srv = &run->srv;
 
 	srv_pool_free(srv->pool);
+	srv_reaper_free(srv->reaper);
 	for (size_t i = 0; i < run->loops_ready; i++)
 		srv_loop_release(&srv->loops[i]);
 	free(srv->loops);

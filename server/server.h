@@ -16,6 +16,7 @@
 #include "log.h"
 #include "peers.h"
 #include "pool.h"
+#include "reaper.h"
 #include "tokens.h"
 
 struct srv_loop;
@@ -31,6 +32,7 @@ struct srv {
 	const struct srv_config *config;
 	struct api api;
 	struct srv_pool *pool;
+	struct srv_reaper *reaper;
 	struct srv_log *log;
 	struct srv_tokens *tokens; /* NULL: everybody may ask */
 	struct srv_peers *peers;

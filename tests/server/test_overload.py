@@ -11,6 +11,7 @@ from fixture import (
     InBackground,
     Server,
     head,
+    is_sanitized,
     large_body,
     poll,
     read_to_end,
@@ -85,8 +86,8 @@ class Load(unittest.TestCase):
                 slowest = max(slowest, time.monotonic() - began)
                 asked += 1
             self.assertEqual({post.result().status for post in posts}, {200})
-            self.assertGreater(asked, 20)
-            self.assertLess(slowest, 1.0)
+            self.assertGreater(asked, 5)
+            self.assertLess(slowest, 20.0 if is_sanitized() else 1.0)
             server.await_idle()
 
     def test_answers_do_not_depend_on_load(self):
@@ -131,7 +132,8 @@ class HangUp(unittest.TestCase):
     def test_while_it_waits_for_a_worker(self):
         first = InBackground(self.server.post, LARGE)
         poll(self.busy, "the worker to begin")
-        with begin_post(self.server, len(LARGE), LARGE):
+        body = large_body(2)
+        with begin_post(self.server, len(body), body):
             poll(lambda: depth(self.server) == 2, "the second to wait")
         poll(lambda: self.cancelled() == 1, "the second to be cancelled")
         self.assertEqual(first.result().status, 200)
