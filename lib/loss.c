@@ -52,7 +52,8 @@ static enum loss_code bind_one(struct loss_eval *e, const struct loss_input *in,
 	operand->count = loss_tensor_elements(&in->tensor);
 	if (operand->count < 0 || operand->count > INT64_MAX / 64)
 		return loss_fail(err, LOSS_TOO_LARGE, name, "too many elements");
-	if (in->differentiate && at != 0 && !operand->row->differentiable)
+	if (in->differentiate &&
+	    ((at != 0 && !operand->row->differentiable) || in->tensor.dtype == LOSS_INT64))
 		return loss_fail(err, LOSS_NOT_DIFFERENTIABLE, name, "has no gradient in %s",
 				 e->spec.loss->name);
 	if (at == 0)

@@ -94,6 +94,23 @@ static void count_rows(const struct loss_eval *e, int64_t block, struct loss_par
 	}
 }
 
+/* The same for a loss of one number a class: its elements. */
+static void count_elements(const struct loss_eval *e, int64_t block, struct loss_partial *out)
+{
+	int64_t begin = block * LOSS_BLOCK_ELEMENTS;
+	int64_t end = loss_min_i64(begin + LOSS_BLOCK_ELEMENTS, e->n * e->d);
+	bool skip = skips_masked_rows(e), plain = !e->in[e->mask].data;
+
+	for (int64_t row = begin; row < end; row++) {
+		if (skip && !is_unmasked(e, row))
+			continue;
+		for (int64_t k = 0; k < e->c; k++)
+			out->units += plain || mask_leaves(e, row / e->d * e->c * e->d + k * e->d +
+								      row % e->d);
+	}
+	out->count = (double)out->units;
+}
+
 /* ---- The plan ------------------------------------------------------------- */
 
 static void lay_out_rows(struct loss_eval *e)
@@ -148,11 +165,8 @@ static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
 	    (impl->class_factor && impl->class_factor(e->spec.params, -1) != 1))
 		e->work_bytes = (size_t)e->c * real_bytes(e);
 	e->log_targets = loss_param_number(&e->spec, "log_target", 0) != 0;
-	if (impl->loss_per_class)
-		loss_add_phase(e, loss_count_units,
-			       e->in[e->mask].index >= 0 ? loss_count_blocks(e) : 0);
-	else
-		loss_add_phase(e, count_rows, loss_ceil_div(e->n * e->d, LOSS_BLOCK_ELEMENTS));
+	loss_add_phase(e, impl->loss_per_class ? count_elements : count_rows,
+		       loss_ceil_div(e->n * e->d, LOSS_BLOCK_ELEMENTS));
 	loss_add_phase(e, e->kernels->main[e->form], loss_ceil_div(e->block_total, e->block_units));
 	return LOSS_OK;
 }
@@ -180,16 +194,10 @@ static void fill_class_weights(struct loss_eval *e)
 
 static void combine(struct loss_eval *e, int phase)
 {
-	double counted = e->total.count;
-
 	if (phase < 0)
 		fill_class_weights(e);
-	if (phase != 0)
-		return;
-	/* One number a class: the mean is over all of those. */
-	if (e->spec.loss->impl->loss_per_class && e->in[e->mask].index < 0)
-		counted = (double)(e->total.units = e->units);
-	loss_settle_denominator(e, counted);
+	if (phase == 0)
+		loss_settle_denominator(e, e->total.count);
 }
 
 const struct loss_family loss_rowwise_family = {.plan = plan, .combine = combine};

@@ -18,11 +18,15 @@ struct cross_entropy_params {
 	double label_smoothing;
 };
 
-INLINE vec term(vec ls, vec q, vec w, vec *dls, const struct loss_eval *e, struct seen *seen)
+INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *e,
+		struct seen *seen)
 {
+	/* 0 - ls, not -ls: a loss of nothing is +0. */
+	vec cost = v_set(0) - ls;
+
 	(void)e, (void)seen;
-	*dls = -(w * q);
-	return *dls * ls;
+	*d = (struct slopes){.ls = -(w * q), .q = w * cost};
+	return w * q * cost;
 }
 
 ROW_LOSS(cross_entropy, term)
@@ -46,6 +50,7 @@ const struct loss loss_described_cross_entropy = {
 	LOSS_INPUTS(LOSS_INPUT(LOGITS, .forms = LOSS_ROLE_BIT(PROBS) | LOSS_ROLE_BIT(LOG_PROBS),
 			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
 		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_CLASSES, .shape = LOSS_SHAPE_TARGETS,
+			       .differentiable = true,
 			       .doc = "A class index a row, or a distribution over the classes."),
 		    LOSS_INPUT(WEIGHT, .shape = LOSS_SHAPE_PER_CLASS, .optional = true,
 			       .doc = "A weight per class.")),

@@ -51,12 +51,15 @@ INLINE vec of_probs(const vec *in, vec *grad, const struct loss_eval *e, struct 
 	return loss;
 }
 
-/* Rows of logits: q is never 0 here. */
-INLINE vec term(vec ls, vec q, vec w, vec *dls, const struct loss_eval *e, struct seen *seen)
+/* Rows of logits. */
+INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *e,
+		struct seen *seen)
 {
+	vec gap = v_log(q) - ls;
+
 	(void)e, (void)seen;
-	*dls = -(w * q);
-	return w * (q * (v_log(q) - ls));
+	*d = (struct slopes){.ls = -(w * q), .q = w * (gap + v_set(1))};
+	return w * (q * gap);
 }
 
 ELEMENT_FORM(log_probs, 2, of_log_probs)

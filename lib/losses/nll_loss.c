@@ -10,11 +10,15 @@ struct nll_loss_params {
 	int64_t ignore_index;
 };
 
-INLINE vec term(vec ls, vec q, vec w, vec *dls, const struct loss_eval *e, struct seen *seen)
+INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *e,
+		struct seen *seen)
 {
+	/* 0 - ls, not -ls: a loss of nothing is +0. */
+	vec cost = v_set(0) - ls;
+
 	(void)e, (void)seen;
-	*dls = -(w * q);
-	return *dls * ls;
+	*d = (struct slopes){.ls = -(w * q), .q = w * cost};
+	return w * q * cost;
 }
 
 ROW_LOSS(nll_loss, term)

@@ -22,19 +22,21 @@ struct softmax_focal_params {
 	int64_t ignore_index;
 };
 
-INLINE vec term(vec ls, vec q, vec w, vec *dls, const struct loss_eval *e, struct seen *seen)
+INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *e,
+		struct seen *seen)
 {
 	const struct softmax_focal_params *p = loss_params_of(e);
-	vec gamma = v_set((real)p->gamma), scale = -(w * q);
-	vec u = -v_expm1(ls), one = v_set(1);
-	vec power = v_pow_pos(u, gamma);
+	vec gamma = v_set((real)p->gamma), zero = v_set(0), one = v_set(1);
+	vec u = -v_expm1(ls), power = v_pow_pos(u, gamma);
 	/* ls / u is -1 in the limit, and exp(ls) ls is 0 at -Infinity. */
-	vec ratio = v_select(v_eq(u, v_set(0)), -one, ls / u);
-	vec slope = v_and(v_ne(ls, v_set(NEGATIVE_INFINITY)), gamma * v_exp(ls) * ratio);
+	vec ratio = v_select(v_eq(u, zero), -one, ls / u);
+	vec slope = v_and(v_ne(ls, v_set(NEGATIVE_INFINITY)), gamma * v_exp_neg(ls) * ratio);
+	/* 0 - ls, not -ls: a loss of nothing is +0. */
+	vec cost = power * (zero - ls);
 
 	(void)seen;
-	*dls = scale * power * (one - slope);
-	return scale * power * ls;
+	*d = (struct slopes){.ls = -(w * q) * power * (one - slope), .q = w * cost};
+	return w * q * cost;
 }
 
 ROW_LOSS(softmax_focal, term)

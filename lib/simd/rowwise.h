@@ -7,7 +7,8 @@
  * with q the target distribution (one-hot for a class index, smoothed or soft)
  * and w the class weight.  A loss file gives h and its derivative:
  *
- *     INLINE vec term(vec ls, vec q, vec w, vec *dls, const struct loss_eval *e, struct seen *seen)
+ *     INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *e,
+ *                     struct seen *seen)
  *
  * and the driver does the rest: with t_k = dh/dls_k,
  *
@@ -35,7 +36,13 @@
 #include "seen.h"
 #include "vec.h"
 
-typedef vec term_fn(vec ls, vec q, vec w, vec *dls, const struct loss_eval *e, struct seen *seen);
+/* The derivatives of h with respect to ls and q. */
+struct slopes {
+	vec ls, q;
+};
+
+typedef vec term_fn(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *e,
+		    struct seen *seen);
 
 #define NEGATIVE_INFINITY (-(real)INFINITY)
 
@@ -131,15 +138,16 @@ static NOINLINE void rows_find_masked(struct rows *g, const struct loss_eval *e,
 }
 
 /* h and t where q w is not 0, and what was noticed there. */
-INLINE vec row_term(vec ls, vec q, vec w, vec *t, const struct loss_eval *e, struct seen *seen,
-		    term_fn *term)
+INLINE vec row_term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *e,
+		    struct seen *seen, term_fn *term)
 {
 	mask on = v_ne(q * w, v_set(0));
-	vec h = term(ls, q, w, t, e, seen);
+	vec h = term(ls, q, w, d, e, seen);
 
 	seen_only(seen, on);
 	see(seen, LOSS_EVENT_ZERO_TIMES_INF, m_andnot(v_eq(ls, v_set(NEGATIVE_INFINITY)), on));
-	*t = v_and(on, *t);
+	d->ls = v_and(on, d->ls);
+	d->q = v_and(v_ne(w, v_set(0)), d->q);
 	return v_and(on, h);
 }
 
@@ -184,9 +192,10 @@ INLINE void rows_hard(struct rows *g, const struct loss_eval *e, struct row_kind
 		    s_1 = v_load(g->s_1 + at);
 		mask on = v_ne(unit, v_set(0));
 		struct seen seen = seen_nothing();
-		vec ls = softmax ? x_m - v_log1p(s_1) : plain_log(x_m, kind.form, &seen), t;
-		vec h = row_term(ls, v_set(1), v_load(g->w_y + at), &t, e, &seen, kind.term);
-		vec slope = v_and(on, t * unit) * scale;
+		vec ls = softmax ? x_m - v_log1p(s_1) : plain_log(x_m, kind.form, &seen);
+		struct slopes d;
+		vec h = row_term(ls, v_set(1), v_load(g->w_y + at), &d, e, &seen, kind.term);
+		vec slope = v_and(on, d.ls * unit) * scale;
 
 		note(sums, &seen, on, element + at * step, step, lanes_in(g->n, r));
 		h = v_and(on, h * unit);
@@ -237,7 +246,7 @@ struct dense {
 };
 
 INLINE vec dense_term(struct dense *a, const struct loss_eval *e, struct row_kind kind, vec *ls,
-		      vec *t, struct seen *seen)
+		      struct slopes *d, struct seen *seen)
 {
 	*ls = kind.form == LOSS_ROLE_LOGITS ? (a->x - a->shift) - a->log_sum
 					    : plain_log(a->x, kind.form, seen);
@@ -251,26 +260,51 @@ INLINE vec dense_term(struct dense *a, const struct loss_eval *e, struct row_kin
 		multiply_factors(e, a->element, a->n, a->step, factor);
 		w = w * v_load(factor);
 	}
-	return row_term(*ls, a->q, w, t, e, seen, kind.term);
+	return row_term(*ls, a->q, w, d, e, seen, kind.term);
 }
 
-/* The gradient of one register; `total` is the sum of t over the row's classes. */
+/* The gradient of one register; `total` is the sum of the slopes over the
+ * row's classes. */
 INLINE vec dense_gradient(struct dense *a, const struct loss_eval *e, struct row_kind kind,
 			  vec total, struct row_sums *sums)
 {
 	struct seen seen = seen_nothing();
-	vec ls, t, g;
+	struct slopes d;
+	vec ls, g;
 
-	dense_term(a, e, kind, &ls, &t, &seen);
+	dense_term(a, e, kind, &ls, &d, &seen);
 	if (kind.form == LOSS_ROLE_LOGITS)
-		g = t - v_exp(ls) * total;
+		g = d.ls - v_exp_neg(ls) * total;
 	else if (kind.form == LOSS_ROLE_PROBS)
-		g = v_and(v_ne(t, v_set(0)), t / a->x);
+		g = v_and(v_ne(d.ls, v_set(0)), d.ls / a->x);
 	else
-		g = t;
+		g = d.ls;
 	g = v_and(v_ne(a->unit, v_set(0)), g * a->unit) * v_set((real)e->gradient_scale);
 	sums->poison = v_fma(g, v_set(0), sums->poison);
 	return g;
+}
+
+/* The gradient with respect to soft targets, for the few who ask. */
+static NOINLINE void put_target_gradient(const struct dense *a, const struct loss_eval *e, vec dq,
+					 struct row_sums *sums)
+{
+	real *grad = e->out.gradients[1];
+	vec scale = v_set((real)(e->gradient_scale * (1 - e->label_smoothing)));
+	vec g = v_and(v_ne(a->unit, v_set(0)), dq * a->unit) * scale;
+
+	if (e->log_targets)
+		g = v_and(v_ne(a->q, v_set(0)), g * a->q);
+	for (int lane = 0; lane < a->n; lane++) {
+		real *to = grad + a->element + lane * a->step;
+
+		*to = e->out.accumulate[1] ? *to + g[lane] : g[lane];
+	}
+	sums->poison = v_fma(v_first_n(g, a->n), v_set(0), sums->poison);
+}
+
+INLINE bool wants_target_gradient(const struct loss_eval *e, const struct row_sums *sums)
+{
+	return e->out.gradients[1] && !sums->scan;
 }
 
 /* ---- Across: long contiguous rows ----------------------------------------- */
@@ -399,18 +433,21 @@ INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struc
 	struct acc value = acc_zero(), slope = acc_zero();
 	real *losses = e->spec.loss->impl->loss_per_class ? e->out.losses : NULL;
 	vec shift = v_set(g->max[k]), log_sum = v_set(s_log1p(g->s_1[k]));
-	vec unit = v_set(g->unit[k]), ls, t;
+	vec unit = v_set(g->unit[k]), ls;
+	struct slopes d;
 
 	for (int64_t i = 0; i < e->c; i += GROUP)
 		UNROLL for (int r = 0; r < REGS; r++)
 		{
 			struct dense a = across_dense_at(g, k, e, i + r * LANES, shift, log_sum);
 			struct seen seen = seen_nothing();
-			vec h = dense_term(&a, e, kind, &ls, &t, &seen);
+			vec h = dense_term(&a, e, kind, &ls, &d, &seen);
 
 			note(sums, &seen, v_ne(unit, v_set(0)), a.element, 1, a.n);
 			acc_add(&value, r, h);
-			acc_add(&slope, r, t);
+			acc_add(&slope, r, d.ls);
+			if (wants_target_gradient(e, sums))
+				put_target_gradient(&a, e, d.q, sums);
 			if (losses)
 				v_store_n(losses + a.element, h, a.n);
 		}
@@ -437,6 +474,8 @@ INLINE void across_nothing(const struct rows *g, int k, const struct loss_eval *
 
 	if (grad && !e->out.accumulate[0])
 		memset(grad, 0, bytes);
+	if (e->out.gradients[1] && !e->out.accumulate[1])
+		memset((real *)e->out.gradients[1] + (g->first + k) * e->c, 0, bytes);
 	if (e->out.losses && e->spec.loss->impl->loss_per_class)
 		memset((real *)e->out.losses + (g->first + k) * e->c, 0, bytes);
 }
@@ -614,7 +653,8 @@ INLINE void lanes_dense(struct rows *g, const struct loss_eval *e, struct row_ki
 	struct acc value = acc_zero(), slope = acc_zero();
 	double values[GROUP], slopes[GROUP];
 	real *losses = e->spec.loss->impl->loss_per_class && !sums->scan ? e->out.losses : NULL;
-	vec log_sum[REGS], total[REGS], ls, t;
+	vec log_sum[REGS], total[REGS], ls;
+	struct slopes d;
 
 	UNROLL for (int r = 0; r < REGS; r++) log_sum[r] = v_log1p(v_load(g->s_1 + r * LANES));
 	for (int64_t k = 0; k < e->c; k++)
@@ -623,12 +663,14 @@ INLINE void lanes_dense(struct rows *g, const struct loss_eval *e, struct row_ki
 			struct dense a = lanes_dense_at(g, e, tile, k, r, log_sum[r]);
 			struct seen seen = seen_nothing();
 			mask on = v_ne(a.unit, v_set(0));
-			vec h = dense_term(&a, e, kind, &ls, &t, &seen);
+			vec h = dense_term(&a, e, kind, &ls, &d, &seen);
 
 			note(sums, &seen, on, a.element, a.step, a.n);
 			h = v_and(on, h);
 			acc_add(&value, r, h);
-			acc_add(&slope, r, v_and(on, t));
+			acc_add(&slope, r, v_and(on, d.ls));
+			if (wants_target_gradient(e, sums))
+				put_target_gradient(&a, e, d.q, sums);
 			for (int lane = 0; losses && lane < a.n; lane++)
 				losses[a.element + lane * a.step] = h[lane];
 		}
