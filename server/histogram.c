@@ -54,10 +54,12 @@ void srv_histogram_merge(struct srv_histogram *total, const struct srv_histogram
 static uint64_t interpolate(size_t bucket, uint64_t rank_inside, uint64_t count)
 {
 	uint64_t low = srv_histogram_bound(bucket);
-	uint64_t high =
-		bucket + 1 < SRV_HISTOGRAM_BUCKETS ? srv_histogram_bound(bucket + 1) : UINT64_MAX;
+	uint64_t last = bucket + 1 < SRV_HISTOGRAM_BUCKETS ? srv_histogram_bound(bucket + 1) - 1
+							   : UINT64_MAX;
+	uint64_t width = last - low;
+	uint64_t offset = (uint64_t)((double)width * ((double)rank_inside / (double)count));
 
-	return low + (uint64_t)((double)(high - low) * ((double)rank_inside / (double)count));
+	return low + (offset < width ? offset : width); /* the double may be rounded up */
 }
 
 uint64_t srv_histogram_quantile(const struct srv_histogram *histogram, double q)

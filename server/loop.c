@@ -31,6 +31,7 @@
 #include "http.h"
 #include "job.h"
 #include "linger.h"
+#include "threads.h"
 
 enum {
 	ACCEPTS_AT_ONCE = 64,
@@ -179,6 +180,9 @@ static void close_handle(uv_handle_t *handle, void *ctx)
 static void end(struct srv_loop *loop)
 {
 	loop->stage = SRV_LOOP_ENDED;
+	/* libuv gives the signals their default back, which is to kill: a second
+	 * SIGTERM must not spoil the exit status now. */
+	srv_signals_block();
 	srv_http_stop(loop);
 	srv_linger_end_all(loop);
 	uv_walk(&loop->uv, close_handle, NULL);

@@ -16,3 +16,11 @@ bool srv_thread_start(pthread_t *thread, const char *name, void *(*main)(void *a
 		pthread_setname_np(*thread, name);
 	return !failed;
 }
+
+void srv_signals_block(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+}

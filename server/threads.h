@@ -9,4 +9,7 @@
  * False if there is no thread to be had. */
 bool srv_thread_start(pthread_t *thread, const char *name, void *(*main)(void *arg), void *arg);
 
+/* No signal is delivered to the calling thread from now on. */
+void srv_signals_block(void);
+
 #endif

@@ -13,16 +13,27 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
+from check_replies import Contract
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("LOSSD_BIN", os.path.join(ROOT, "build", "lossd"))
 
 # Nothing here takes longer unless it hangs.
 PATIENCE_S = 60
+
+with open(os.path.join(ROOT, "api", "openapi.json"), encoding="utf-8") as file:
+    CONTRACT = Contract(json.load(file))
+
+# Larger replies are not held against the contract, for that would take long.
+CHECKED_BYTES_MAX = 1 << 16
 
 
 def is_sanitized():
@@ -139,6 +150,7 @@ class Server:
         reply = Reply(response.status, response.getheaders(), response.read())
         if connection is None:
             one.close()
+        check_contract(method, path, reply)
         return reply
 
     def get(self, path, **more):
@@ -197,6 +209,24 @@ class Server:
             )
 
         poll(idle, "the end of all requests")
+
+
+def check_contract(method, path, reply):
+    """What a client of the published contract may rely on."""
+    kind = reply.headers.get("content-type", "")
+    if len(reply.body) > CHECKED_BYTES_MAX or method == "HEAD" or "json" not in kind:
+        return
+    problem = CONTRACT.problem_of(
+        {
+            "method": method,
+            "path": urllib.parse.unquote(path.partition("?")[0]),
+            "status": reply.status,
+            "type": kind,
+            "body": reply.json,
+        }
+    )
+    if problem:
+        raise AssertionError("%s %s %d: %s" % (method, path, reply.status, problem))
 
 
 def read_to_end(one):
