@@ -60,40 +60,38 @@ ALWAYS_INLINE bool find_shortest(uint64_t m, int e, bool lower_is_nearer, struct
 
 /* ---- Text ----------------------------------------------------------------- */
 
-/* Zeros in front for "0.00", and behind the 17 digits for what is copied past
- * them. */
-enum { ZEROS_ROOM = 8, DIGITS_ROOM = 64 };
+/* The text is put together in registers and stored piece over piece: reading
+ * back what was just stored byte by byte would wait for the stores. */
+__extension__ typedef unsigned __int128 sixteen; /* characters, the first lowest */
 
-/* Eight digits, the first in the lowest byte, each as a number. */
-ALWAYS_INLINE uint64_t split_eight(uint64_t value)
-{
-	uint64_t fours = value / 10000 | (value % 10000) << 32;
-	uint64_t hundreds = (fours * 5243 >> 19) & UINT64_C(0x0000007F0000007F);
-	uint64_t pairs = hundreds | (fours - 100 * hundreds) << 16;
-	uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000F000F000F000F);
-	return tens | (pairs - 10 * tens) << 8;
-}
-
-ALWAYS_INLINE void store_eight(char *out, uint64_t bytes)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	bytes = __builtin_bswap64(bytes);
-#endif
-	memcpy(out, &bytes, sizeof(bytes));
-}
-
-/* value = 0.d1d2...dn * 10^point; there are zeros on both sides of the digits. */
+/* value = 0.d1d2...dn * 10^point.  '0' follows the digits. */
 struct figures {
-	const char *digits;
+	sixteen digits;
+	char seventeenth;
 	int count, point;
 };
 
-/* "1e-05", "1.25e+10" */
-ALWAYS_INLINE char *write_scientific(char *out, const struct figures *f, size_t copied)
+ALWAYS_INLINE void store_eight(char *out, uint64_t characters)
 {
-	memcpy(out + 1, f->digits, copied);
-	out[0] = f->digits[0];
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	characters = __builtin_bswap64(characters);
+#endif
+	memcpy(out, &characters, sizeof(characters));
+}
+
+ALWAYS_INLINE void store_sixteen(char *out, sixteen characters)
+{
+	store_eight(out, (uint64_t)characters);
+	store_eight(out + 8, (uint64_t)(characters >> 64));
+}
+
+/* "1e-05", "1.25e+10" */
+ALWAYS_INLINE char *write_scientific(char *out, const struct figures *f)
+{
+	store_sixteen(out + 2, f->digits >> 8);
+	out[0] = (char)f->digits;
 	out[1] = '.';
+	out[17] = f->seventeenth;
 	out += f->count + (f->count > 1);
 
 	int exponent = f->point - 1;
@@ -109,33 +107,46 @@ ALWAYS_INLINE char *write_scientific(char *out, const struct figures *f, size_t 
 	return out;
 }
 
-/* "12.5" and "0.00123", where the zeros in front count as digits. */
-ALWAYS_INLINE char *write_mixed(char *out, const struct figures *f, size_t copied)
+/* "12.5" and "0.00125".  Which of the two it is nobody can predict. */
+ALWAYS_INLINE char *write_point(char *out, const struct figures *f)
 {
-	int zeros = f->point > 0 ? 0 : 1 - f->point;
-	const char *digits = f->digits - zeros;
-	int point = f->point + zeros;
-	memcpy(out, digits, copied);
-	memcpy(out + point + 1, digits + point, copied);
-	out[point] = '.';
-	return out + f->count + zeros + 1;
+	bool small = f->point <= 0;
+	int whole = small ? 0 : f->point;     /* digits in front of the point */
+	int zeros = small ? 2 - f->point : 0; /* "0.00" in front of the digits */
+	int rest = small ? zeros : whole + 1; /* where the digits behind it go */
+
+	store_eight(out, UINT64_C(0x3030303030302E30));
+	store_sixteen(out + zeros, f->digits);
+	store_sixteen(out + rest, f->digits >> (8 * whole));
+	out[small ? 1 : whole] = '.';
+	out[16 + rest - whole] = f->seventeenth;
+	return out + f->count + rest - whole;
 }
 
 /* The shorter of the plain and the scientific form, the plain one if they are
  * equally long. */
-ALWAYS_INLINE char *write_figures(char *out, const struct figures *f, size_t copied)
+ALWAYS_INLINE char *write_figures(char *out, const struct figures *f)
 {
 	int spare = f->count > 1; /* the point of the scientific form */
 	if (-f->point > 2 + spare || f->point - f->count > 4 + spare)
-		return write_scientific(out, f, copied);
+		return write_scientific(out, f);
 	if (f->point < f->count)
-		return write_mixed(out, f, copied);
-	memcpy(out, f->digits, copied);
+		return write_point(out, f);
+	store_sixteen(out, f->digits);
 	return out + f->point;
 }
 
-/* How many of eight digits are zeros before the first other one, or behind the
- * last: a digit's place in memory is 8 bits of a word. */
+/* Eight digits, the first in the lowest byte, each as a number. */
+ALWAYS_INLINE uint64_t split_eight(uint64_t value)
+{
+	uint64_t fours = value / 10000 | (value % 10000) << 32;
+	uint64_t hundreds = (fours * 5243 >> 19) & UINT64_C(0x0000007F0000007F);
+	uint64_t pairs = hundreds | (fours - 100 * hundreds) << 16;
+	uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000F000F000F000F);
+	return tens | (pairs - 10 * tens) << 8;
+}
+
+/* How many digits are zeros before the first other one, or behind the last. */
 ALWAYS_INLINE int zeros_in_front(uint64_t eight)
 {
 	return __builtin_ctzll(eight | UINT64_C(1) << 63) / 8;
@@ -146,40 +157,51 @@ ALWAYS_INLINE int zeros_behind(uint64_t eight)
 	return __builtin_clzll(eight | 1) / 8;
 }
 
-/* The number has up to 8 * words + 1 digits. */
-ALWAYS_INLINE char *write_text(char *out, const struct shortest *found, int words)
+/* A leading digit, which may be 0, and eight or sixteen more. */
+ALWAYS_INLINE void set_figures(struct figures *f, uint64_t first, uint64_t middle, uint64_t last,
+			       bool wide)
 {
-	char room[ZEROS_ROOM + DIGITS_ROOM], *digits = room + ZEROS_ROOM;
-	const uint64_t eight_digits_end = 100000000;
-	uint64_t rest = words == 2 ? found->digits / eight_digits_end : 0;
-	uint64_t first = (words == 2 ? rest : found->digits) / eight_digits_end;
-	uint64_t middle = split_eight(rest % eight_digits_end);
-	uint64_t last = split_eight(found->digits % eight_digits_end);
+	int digits = wide ? 16 : 8;
+	int front =
+		wide && !middle ? 8 + zeros_in_front(last) : zeros_in_front(wide ? middle : last);
+	int behind = wide && !last ? 8 + zeros_behind(middle) : zeros_behind(last);
+	sixteen others = wide ? (sixteen)last << 64 | middle : last;
+	const sixteen zeros =
+		(sixteen)UINT64_C(0x3030303030303030) << 64 | UINT64_C(0x3030303030303030);
 
-	memset(room, '0', sizeof(room));
-	digits[0] = (char)('0' + first);
-	if (words == 2)
-		store_eight(digits + 1, middle | UINT64_C(0x3030303030303030));
-	store_eight(digits + 8 * words - 7, last | UINT64_C(0x3030303030303030));
+	behind = (middle | last) == 0 ? digits : behind;
+	f->seventeenth = (char)('0' + (wide && first ? last >> 56 : 0));
+	f->digits = (first ? first | others << 8 : others >> (8 * front)) | zeros;
+	f->count = digits - behind + (first ? 1 : -front);
+	f->point = digits + (first ? 1 : -front);
+}
 
-	int front = 8 * words - 7 + zeros_in_front(last);
-	int behind = zeros_behind(last);
-	if (words == 2) {
-		front = middle ? 1 + zeros_in_front(middle) : front;
-		behind = last ? behind : 8 + zeros_behind(middle);
-	}
-	front = first ? 0 : front;
-	behind = last | middle ? behind : 8 * words;
+/* The number has up to 17 digits, or up to 9 if it is not wide. */
+ALWAYS_INLINE char *write_text(char *out, const struct shortest *found, bool wide)
+{
+	const uint64_t unit_of_eight = 100000000;
+	uint64_t upper = found->digits / unit_of_eight;
+	uint64_t last = split_eight(found->digits % unit_of_eight);
+	struct figures f;
 
-	struct figures f = {.digits = digits + front, .count = 8 * words + 1 - front - behind};
-	f.point = f.count + found->exponent + behind;
-	return write_figures(out, &f, 8 * (size_t)words + 8);
+	if (wide)
+		set_figures(&f, upper / unit_of_eight, split_eight(upper % unit_of_eight), last,
+			    true);
+	else
+		set_figures(&f, upper, 0, last, false);
+	f.point += found->exponent;
+	return write_figures(out, &f);
 }
 
 /* ---- Floats --------------------------------------------------------------- */
 
-/* A whole number beyond the precision is written with all its digits, which are
- * not those of the shortest: that is left to the library. */
+/* A whole number beyond the precision, and not so large that the scientific form
+ * is shorter, is written with all its digits, which are not those of the
+ * shortest: that is left to the library. */
+ALWAYS_INLINE bool is_written_in_full(int exponent, int precision, int scientific)
+{
+	return exponent >= precision && exponent < scientific;
+}
 
 char *shortest_float32(char *out, float value)
 {
@@ -198,9 +220,10 @@ char *shortest_float32(char *out, float value)
 	}
 	uint32_t m = biased ? fraction | 0x800000 : fraction;
 	int e = (biased ? biased : 1) - 150;
-	if (biased >= 127 + 24 || !find_shortest(m, e, fraction == 0 && biased > 1, &found))
+	if (is_written_in_full(biased - 127, 24, 47) ||
+	    !find_shortest(m, e, fraction == 0 && biased > 1, &found))
 		return api_text_of_float32(start, value);
-	return write_text(out, &found, 1);
+	return write_text(out, &found, false);
 }
 
 char *shortest_float64(char *out, double value)
@@ -220,7 +243,8 @@ char *shortest_float64(char *out, double value)
 	}
 	uint64_t m = biased ? fraction | UINT64_C(1) << 52 : fraction;
 	int e = (biased ? biased : 1) - 1075;
-	if (biased >= 1023 + 53 || !find_shortest(m, e, fraction == 0 && biased > 1, &found))
+	if (is_written_in_full(biased - 1023, 53, 74) ||
+	    !find_shortest(m, e, fraction == 0 && biased > 1, &found))
 		return api_text_of_float64(start, value);
-	return write_text(out, &found, 2);
+	return write_text(out, &found, true);
 }
