@@ -42,7 +42,7 @@ static void check_number(const uint8_t *data, size_t size)
 {
 	const char *at, *why;
 	char text[512 + 64] = "";
-	struct decimal decimal;
+	struct decimal decimal = {0};
 	double value;
 	float single;
 
