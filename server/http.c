@@ -48,6 +48,8 @@ enum {
 
 /* ---- Connections ---------------------------------------------------------- */
 
+/* What MHD_get_connection_info() points to is good until its next call. */
+
 static struct srv_conn *conn_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
@@ -79,11 +81,18 @@ static bool peer_of(struct MHD_Connection *connection, struct srv_address *peer)
 	return true;
 }
 
+static int socket_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info ? info->connect_fd : -1;
+}
+
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code)
 {
 	struct srv_loop *loop = ctx;
-	const union MHD_ConnectionInfo *info;
 	struct srv_address peer;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
@@ -92,9 +101,8 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		*socket_context = NULL;
 		return;
 	}
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	if (info && peer_of(connection, &peer))
-		*socket_context = srv_conn_new(loop, info->connect_fd, &peer);
+	if (peer_of(connection, &peer))
+		*socket_context = srv_conn_new(loop, socket_of(connection), &peer);
 	loop->peer_was_taken_over = *socket_context != NULL;
 }
 
