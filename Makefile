@@ -306,13 +306,14 @@ lint: ## cppcheck, clang-tidy and shellcheck
 # ---- Installing ------------------------------------------------------------
 
 TO = $(DESTDIR)$(PREFIX)
-INSTALLED = bin/lossd include/loss.h include/loss_findings.h lib/libloss.a lib/libloss.so \
+PUBLIC_H := lib/loss.h lib/loss_diagnose.h lib/loss_findings.h
+INSTALLED = bin/lossd $(PUBLIC_H:lib/%=include/%) lib/libloss.a lib/libloss.so \
 	lib/libloss.so.$(SO_VERSION) lib/libloss.so.$(VERSION) lib/pkgconfig/loss.pc
 
 .PHONY: install uninstall
 install: all ## install the daemon and the library under DESTDIR and PREFIX
 	install -D -m 755 -t $(TO)/bin $(B)/lossd
-	install -D -m 644 -t $(TO)/include lib/loss.h lib/loss_findings.h
+	install -D -m 644 -t $(TO)/include $(PUBLIC_H)
 	install -D -m 644 -t $(TO)/lib $(B)/libloss.a
 	install -D -m 755 $(B)/libloss.so $(TO)/lib/libloss.so.$(VERSION)
 	ln -sf libloss.so.$(VERSION) $(TO)/lib/libloss.so.$(SO_VERSION)

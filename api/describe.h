@@ -6,7 +6,7 @@
 #ifndef API_DESCRIBE_H
 #define API_DESCRIBE_H
 
-#include "../lib/loss.h"
+#include "../lib/loss_diagnose.h"
 #include "text.h"
 
 /* openapi.json as it is served and committed: malloc()ed, with a final newline.

@@ -17,7 +17,7 @@
 
 #include <jansson.h>
 
-#include "../lib/loss.h"
+#include "../lib/loss_diagnose.h"
 #include "arena.h"
 #include "call.h"
 #include "document.h"

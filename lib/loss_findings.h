@@ -1,5 +1,5 @@
 /*
- * The catalogue of findings: one row each.  Included by loss.h.
+ * The catalogue of findings: one row each.  Included by loss_diagnose.h.
  *
  * X(enum name, slug, severity, stage, cause, cure), root causes before what
  * they cause: findings are reported in this order.

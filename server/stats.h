@@ -10,7 +10,7 @@
 
 #include "api.h"
 #include "histogram.h"
-#include "loss.h"
+#include "loss_diagnose.h"
 
 enum { SRV_ROUTES_MAX = 48, SRV_STATUSES_MAX = 32, SRV_LOSSES_MAX = 128 };
 

@@ -6,7 +6,7 @@
 #ifndef TESTS_EVALUATION_H
 #define TESTS_EVALUATION_H
 
-#include "loss.h"
+#include "loss_diagnose.h"
 #include "memory.h"
 
 /* A tensor before it has a dtype.  Class indices are doubles too, exactly. */

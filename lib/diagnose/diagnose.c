@@ -325,11 +325,6 @@ bool loss_is_healthy(const struct loss_plan *plan, const struct loss_result *res
 	return !options->full && result->flags == 0;
 }
 
-static size_t align64(size_t bytes)
-{
-	return (bytes + 63) & ~(size_t)63;
-}
-
 static size_t scratch_bytes(const struct loss_plan *plan)
 {
 	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
@@ -341,40 +336,54 @@ static size_t scratch_bytes(const struct loss_plan *plan)
 							 : plan->scratch_bytes;
 }
 
-static size_t places_count(const struct loss_diagnose_options *options)
+/* What a diagnosis keeps, laid out behind itself in the caller's memory: with
+ * base NULL the same walk only counts. */
+struct room {
+	char *base;
+	size_t used;
+};
+
+static void *room_take(struct room *room, size_t count, size_t bytes)
 {
-	return FINDINGS_MAX * (size_t)options->locations_max;
+	void *at = room->base ? room->base + room->used : NULL;
+
+	room->used += (count * bytes + 63) & ~(size_t)63;
+	return at;
+}
+
+static void lay_out(struct diagnosis *d, struct room *room, const struct loss_plan *plan,
+		    const struct loss_diagnose_options *options)
+{
+	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
+	size_t real = loss_dtype_bytes(e->spec.dtype), units = (size_t)e->units;
+	size_t places = FINDINGS_MAX * (size_t)options->locations_max;
+
+	*d = (struct diagnosis){.e = e, .options = options};
+	d->indices = room_take(room, places, sizeof *d->indices);
+	d->places = room_take(room, places * LOSS_RANK_MAX, sizeof *d->places);
+	d->losses = room_take(room, units, real);
+	d->mask = room_take(room, units, real);
+	d->scratch = room_take(room, scratch_bytes(plan), 1);
 }
 
 size_t loss_diagnose_bytes(const struct loss_plan *plan,
 			   const struct loss_diagnose_options *options)
 {
-	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
-	size_t units = align64((size_t)e->units * loss_dtype_bytes(e->spec.dtype));
+	struct diagnosis counted;
+	struct room room = {0};
 
-	return align64(sizeof(struct diagnosis)) +
-	       align64(places_count(options) * sizeof(int64_t)) +
-	       align64(places_count(options) * LOSS_RANK_MAX * sizeof(int64_t)) + 2 * units +
-	       align64(scratch_bytes(plan));
+	room_take(&room, 1, sizeof counted);
+	lay_out(&counted, &room, plan, options);
+	return room.used;
 }
 
-/* Lay the parts out in the caller's memory. */
 static struct diagnosis *diagnosis_init(const struct loss_plan *plan,
 					const struct loss_diagnose_options *options, void *memory)
 {
-	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
-	size_t units = align64((size_t)e->units * loss_dtype_bytes(e->spec.dtype));
-	struct diagnosis *d = memory;
-	char *at = (char *)memory + align64(sizeof *d);
+	struct room room = {.base = memory};
+	struct diagnosis *d = room_take(&room, 1, sizeof *d);
 
-	*d = (struct diagnosis){.e = e, .options = options};
-	d->indices = (int64_t *)(void *)at;
-	at += align64(places_count(options) * sizeof(int64_t));
-	d->places = (int64_t *)(void *)at;
-	at += align64(places_count(options) * LOSS_RANK_MAX * sizeof(int64_t));
-	d->losses = at;
-	d->mask = at + units;
-	d->scratch = at + 2 * units;
+	lay_out(d, &room, plan, options);
 	return d;
 }
 

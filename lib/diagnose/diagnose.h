@@ -6,9 +6,10 @@
  * around them.  A finder knows no loss by name: what a loss is comes from its
  * rows, its family and the events of its own math.
  */
-#ifndef LOSS_DIAGNOSE_H
-#define LOSS_DIAGNOSE_H
+#ifndef LOSS_DIAGNOSE_IMPL_H
+#define LOSS_DIAGNOSE_IMPL_H
 
+#include "../loss_diagnose.h"
 #include "../loss_impl.h"
 
 enum { FINDINGS_MAX = 40 };

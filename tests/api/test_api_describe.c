@@ -7,7 +7,7 @@
 
 #include "ask.h"
 #include "describe.h"
-#include "loss.h"
+#include "loss_diagnose.h"
 
 static struct answer answer;
 

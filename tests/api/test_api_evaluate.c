@@ -7,7 +7,7 @@
 #include <check.h>
 
 #include "ask.h"
-#include "loss.h"
+#include "loss_diagnose.h"
 
 #define X  "[[0.2, 0.3, 0.4], [-0.02, -0.13, 0.2], [0.5, -0.3, 0.73]]"
 #define T  "[0, 2, 1]"

@@ -13,9 +13,9 @@ compiles() { # header, compiler and language
 	echo "$header: $*"
 }
 
-for header in lib/loss.h lib/loss_findings.h api/api.h api/problem.h; do
+for header in lib/loss.h lib/loss_diagnose.h lib/loss_findings.h api/api.h api/problem.h; do
 	compiles $header "$CC" -std=c11 -x c
 done
-for header in lib/loss.h lib/loss_findings.h; do
+for header in lib/loss.h lib/loss_diagnose.h lib/loss_findings.h; do
 	compiles $header "$CXX" -std=c++17 -x c++
 done
