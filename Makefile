@@ -62,7 +62,7 @@ SERVER_C := $(wildcard server/*.c)
 # neither a suite nor the runner's main() to all of them.  A *_variant.c is
 # compiled like a loss.
 VARIANT_C := $(wildcard tests/*_variant.c)
-PROGRAM_C := $(wildcard tests/bench*.c tests/ulp.c tests/describe.c)
+PROGRAM_C := $(wildcard tests/bench/*.c tests/ulp.c tests/describe.c)
 TEST_C    := $(filter-out $(VARIANT_C) $(PROGRAM_C), \
 	$(wildcard tests/*.c tests/lib/*.c tests/api/*.c tests/server/*.c))
 SUPPORT_C := $(foreach f,$(TEST_C),$(if $(filter test_%.c main.c,$(notdir $f)),,$f))
@@ -256,8 +256,8 @@ describe: $(B)/tests/describe ## write api/openapi.json and the README's tables 
 ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every float32
 	$< --full
 
-bench: $(filter $(B)/tests/bench%,$(PROGRAMS)) $(B)/lossd ## speed, beside the limits of the machine
-	@set -e; for program in $(filter $(B)/tests/bench%,$^); do LOSSD_BIN=$(B)/lossd $$program; done
+bench: $(filter $(B)/tests/bench/%,$(PROGRAMS)) $(B)/lossd ## speed, beside the limits of the machine
+	@set -e; for program in $(filter $(B)/tests/bench/%,$^); do LOSSD_BIN=$(B)/lossd $$program; done
 
 # ---- Fuzzing ---------------------------------------------------------------
 

@@ -24,7 +24,7 @@ static void require(int condition, const char *what)
 {
 	if (condition)
 		return;
-	fprintf(stderr, "bench_numbers: %s\n", what);
+	fprintf(stderr, "numbers: %s\n", what);
 	exit(EXIT_FAILURE);
 }
 

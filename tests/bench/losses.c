@@ -7,7 +7,7 @@
  * is checked before anything is timed: the threaded run must have the bits of
  * a serial one, and cross entropy, the reference of a plain double loop.
  *
- *     build/tests/bench_loss [THREADS]
+ *     build/tests/bench/losses [THREADS]
  */
 #include <math.h>
 #include <pthread.h>
