@@ -19,11 +19,6 @@ struct seen {
 	mask each[LOSS_EVENT_COUNT];
 };
 
-INLINE mask m_none(void)
-{
-	return (mask){0};
-}
-
 INLINE struct seen seen_nothing(void)
 {
 	struct seen seen;
@@ -56,10 +51,10 @@ static NOINLINE void seen_report(const struct seen *seen, mask on, struct loss_s
 	if (!m_any(m_and(seen->any, on)))
 		return;
 	for (int event = 0; event < LOSS_EVENT_COUNT; event++) {
-		mask lanes = m_and(seen->each[event], on);
+		unsigned lanes = m_bits(m_and(seen->each[event], on));
 
 		for (int lane = 0; lane < n; lane++)
-			if (lanes[lane])
+			if (lanes >> lane & 1)
 				scan->hit(scan, (enum loss_event)event, element + lane * step);
 	}
 }

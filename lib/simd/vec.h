@@ -85,14 +85,19 @@ typedef real_int ivec __attribute__((vector_size(VEC_BYTES)));
 typedef real_uint uvec __attribute__((vector_size(VEC_BYTES)));
 typedef double dvec __attribute__((vector_size(VEC_BYTES)));
 
-/* The result of a comparison: each lane 0 or -1 (all bits). */
-typedef ivec mask;
-
 /* What depends on the dtype: BY_REAL(sqrtf, sqrt). */
 #if LOSS_REAL == 32
 #define BY_REAL(f32, f64) f32
 #else
 #define BY_REAL(f32, f64) f64
+#endif
+
+/* The result of a comparison: a bit for each lane where the CPU has registers
+ * for that, else each lane 0 or -1 (all bits).  The functions below hide which. */
+#if SIMD_AVX512
+typedef BY_REAL(__mmask16, __mmask8) mask;
+#else
+typedef ivec mask;
 #endif
 
 /* An intrinsic of the widest vectors: X86(add_ps) is _mm256_add_ps where a vec has 32 bytes. */
@@ -107,18 +112,16 @@ typedef ivec mask;
 
 /* ---- Set, load, store ----------------------------------------------------- */
 
+/* A scalar operand is spread over all lanes by one instruction; taking 0 off
+ * changes nothing, not even the sign of -0. */
 INLINE vec v_set(real x)
 {
-	vec v;
-	UNROLL for (int i = 0; i < LANES; i++) v[i] = x;
-	return v;
+	return x - (vec){0};
 }
 
 INLINE ivec v_set_int(real_int x)
 {
-	ivec v;
-	UNROLL for (int i = 0; i < LANES; i++) v[i] = x;
-	return v;
+	return x - (ivec){0};
 }
 
 /* The indices 0, 1, 2, ... of the lanes. */
@@ -197,84 +200,100 @@ INLINE vec v_copysign(vec x, vec s)
 
 /* ---- Comparisons and masks ------------------------------------------------ */
 
+#if SIMD_AVX512
+#define COMPARE(a, operator, b, predicate)                                                         \
+	BY_REAL(_mm512_cmp_ps_mask, _mm512_cmp_pd_mask)(a, b, predicate)
+#else
+#define COMPARE(a, operator, b, predicate) ((a) operator(b))
+#endif
+
 /* Ordered as in C: with a NaN only v_ne is true. */
 INLINE mask v_lt(vec a, vec b)
 {
-	return a < b;
+	return COMPARE(a, <, b, _CMP_LT_OQ);
 }
 
 INLINE mask v_le(vec a, vec b)
 {
-	return a <= b;
+	return COMPARE(a, <=, b, _CMP_LE_OQ);
 }
 
 INLINE mask v_gt(vec a, vec b)
 {
-	return a > b;
+	return COMPARE(a, >, b, _CMP_GT_OQ);
 }
 
 INLINE mask v_ge(vec a, vec b)
 {
-	return a >= b;
+	return COMPARE(a, >=, b, _CMP_GE_OQ);
 }
 
 INLINE mask v_eq(vec a, vec b)
 {
-	return a == b;
+	return COMPARE(a, ==, b, _CMP_EQ_OQ);
 }
 
 INLINE mask v_ne(vec a, vec b)
 {
-	return a != b;
+	return COMPARE(a, !=, b, _CMP_NEQ_UQ);
 }
 
 INLINE mask v_isnan(vec x)
 {
-	return x != x;
+	return v_ne(x, x);
 }
 
 INLINE mask v_isinf(vec x)
 {
-	return v_abs(x) == v_set((real)INFINITY);
+	return v_eq(v_abs(x), v_set((real)INFINITY));
 }
 
 INLINE mask v_isfinite(vec x)
 {
-	return v_abs(x) < v_set((real)INFINITY);
+	return v_lt(v_abs(x), v_set((real)INFINITY));
+}
+
+INLINE mask m_none(void)
+{
+	return (mask){0};
 }
 
 INLINE mask m_and(mask a, mask b)
 {
-	return a & b;
+	return (mask)(a & b);
 }
 
 INLINE mask m_or(mask a, mask b)
 {
-	return a | b;
+	return (mask)(a | b);
 }
 
 INLINE mask m_not(mask a)
 {
-	return ~a;
+	return (mask)~a;
 }
 
 /* a and not b. */
 INLINE mask m_andnot(mask a, mask b)
 {
-	return a & ~b;
+	return (mask)(a & ~b);
 }
 
 /* The first n lanes on (n may be anything). */
 INLINE mask m_first(int n)
 {
+#if SIMD_AVX512
+	return (mask)(n <= 0 ? 0 : n >= LANES ? -1 : (1 << n) - 1);
+#else
 	return v_lane_index() < v_set_int(n);
+#endif
 }
 
 /* Lane i of the mask as bit i. */
 INLINE unsigned m_bits(mask m)
 {
 #if SIMD_AVX512
-	return (unsigned)BY_REAL(_mm512_movepi32_mask, _mm512_movepi64_mask)((__m512i)m);
+	return m;
 #elif SIMD_AVX2
 	return (unsigned)BY_REAL(_mm256_movemask_ps((__m256)m), _mm256_movemask_pd((__m256d)m));
 #elif SIMD_SSE2
@@ -297,19 +316,29 @@ INLINE bool m_any(mask m)
 
 INLINE bool m_all(mask m)
 {
-	return !m_any(~m);
+	return !m_any(m_not(m));
 }
 
-/* a where the mask is on, b elsewhere.  Compilers turn this into a blend. */
+/* a where the mask is on, b elsewhere. */
 INLINE vec v_select(mask m, vec a, vec b)
 {
+#if SIMD_AVX512
+	return X86_REAL(mask_blend)(m, b, a);
+#elif SIMD_AVX2
+	return X86_REAL(blendv)(b, a, (vec)m);
+#else
 	return (vec)((m & (ivec)a) | (~m & (ivec)b));
+#endif
 }
 
 /* x where the mask is on, +0 elsewhere. */
 INLINE vec v_and(mask m, vec x)
 {
+#if SIMD_AVX512
+	return X86_REAL(maskz_mov)(m, x);
+#else
 	return (vec)(m & (ivec)x);
+#endif
 }
 
 /* ---- Arithmetic ----------------------------------------------------------- */
@@ -469,17 +498,13 @@ INLINE ivec v_to_int(vec x)
 
 /* ---- Tails ---------------------------------------------------------------- */
 
-#if SIMD_AVX512
-typedef BY_REAL(__mmask16, __mmask8) simd_lanes; /* a bit for each lane */
-#endif
-
 /* The first n elements, 0 <= n <= LANES, and fill behind them; reads no others. */
 INLINE vec v_load_n(const real *p, int n, real fill)
 {
 	if (n >= LANES)
 		return v_load(p);
 #if SIMD_AVX512
-	return X86_REAL(mask_loadu)(v_set(fill), (simd_lanes)((1u << n) - 1), p);
+	return X86_REAL(mask_loadu)(v_set(fill), m_first(n), p);
 #elif SIMD_AVX2
 	const mask on = m_first(n);
 	return v_select(on, (vec)BY_REAL(_mm256_maskload_ps, _mm256_maskload_pd)(p, (__m256i)on),
@@ -500,7 +525,7 @@ INLINE void v_store_n(real *p, vec v, int n)
 		return;
 	}
 #if SIMD_AVX512
-	X86_REAL(mask_storeu)(p, (simd_lanes)((1u << n) - 1), v);
+	X86_REAL(mask_storeu)(p, m_first(n), v);
 #elif SIMD_AVX2
 	BY_REAL(_mm256_maskstore_ps(p, (__m256i)m_first(n), (__m256)v),
 		_mm256_maskstore_pd(p, (__m256i)m_first(n), (__m256d)v));
