@@ -265,6 +265,19 @@ static size_t reply_loss(struct api_call *call)
 
 /* ---- Findings -------------------------------------------------------------- */
 
+static void write_cures(struct api_text *text, const struct loss_finding_row *row)
+{
+	api_text_member_open(text, "cures", '[');
+	for (int i = 0; i < LOSS_CURES_MAX && row->cures[i].say; i++) {
+		api_text_open(text, '{');
+		api_text_member(text, "say", row->cures[i].say);
+		api_text_member_bool(text, "article", row->cures[i].is_article);
+		api_text_member_bool(text, "trap", row->cures[i].is_trap);
+		api_text_close(text, '}');
+	}
+	api_text_close(text, ']');
+}
+
 static size_t reply_findings(struct api_call *call)
 {
 	const struct loss_finding_row *row;
@@ -279,7 +292,7 @@ static size_t reply_findings(struct api_call *call)
 		api_text_member(&text, "severity", loss_severity_name(row->severity));
 		api_text_member(&text, "stage", row->stage);
 		api_text_member(&text, "cause", row->cause);
-		api_text_member(&text, "cure", row->cure);
+		write_cures(&text, row);
 		api_text_close(&text, '}');
 	}
 	api_text_close(&text, ']');

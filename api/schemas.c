@@ -165,7 +165,10 @@ static const struct row {
 	{"FindingRow", "severity", "Severity", ""},
 	{"FindingRow", "stage", "string", ""},
 	{"FindingRow", "cause", "string", ""},
-	{"FindingRow", "cure", "string", ""},
+	{"FindingRow", "cures", "[Cure]", ""},
+	{"Cure", "say", "string", ""},
+	{"Cure", "article", "boolean", "Proposed by the article the project started from."},
+	{"Cure", "trap", "boolean", "It does not do what it seems to; `say` tells what it does."},
 
 	{"Problem", "type", "string", "A URN that ends in the code."},
 	{"Problem", "title", "string", ""},

@@ -18,7 +18,7 @@ extern "C" {
 
 /* One row of LOSS_FINDINGS each. */
 enum loss_finding_code {
-#define X(name, slug, severity, stage, cause, cure) LOSS_FINDING_##name,
+#define X(name, ...) LOSS_FINDING_##name,
 	LOSS_FINDINGS(X)
 #undef X
 		LOSS_FINDING_COUNT
@@ -26,11 +26,24 @@ enum loss_finding_code {
 
 enum loss_severity { LOSS_INFO, LOSS_WARNING, LOSS_ERROR };
 
+/* Sets of findings fit into a uint64_t. */
+_Static_assert(LOSS_FINDING_COUNT <= 64, "a set of findings has 64 bits");
+
+enum { LOSS_CURES_MAX = 6 };
+
+struct loss_cure {
+	const char *say; /* NULL ends a list */
+	bool is_article; /* one that the article behind this project proposes */
+	bool is_trap;    /* does not do what it seems to */
+};
+
 struct loss_finding_row {
 	const char *code;
-	enum loss_severity severity;
+	enum loss_severity severity; /* of most; a finding may have a lower one */
 	const char *stage;
-	const char *cause, *cure;
+	const char *cause;
+	const char *says; /* the message, with {where}, {input} and {operand} in it */
+	struct loss_cure cures[LOSS_CURES_MAX];
 };
 
 /* The catalogue of findings, by enum loss_finding_code. */

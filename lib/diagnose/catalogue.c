@@ -5,8 +5,22 @@
 #define WARNING LOSS_WARNING
 #define ERROR   LOSS_ERROR
 
+#define CURE(say)                                                                                  \
+	{                                                                                          \
+		say, false, false                                                                  \
+	}
+#define ARTICLE(say)                                                                               \
+	{                                                                                          \
+		say, true, false                                                                   \
+	}
+#define TRAP(say)                                                                                  \
+	{                                                                                          \
+		say, true, true                                                                    \
+	}
+
 static const struct loss_finding_row rows[] = {
-#define X(name, slug, severity, stage, cause, cure) {slug, severity, stage, cause, cure},
+#define X(name, slug, severity, stage, cause, says, ...)                                           \
+	{slug, severity, stage, cause, says, {__VA_ARGS__}},
 	LOSS_FINDINGS(X)
 #undef X
 };

@@ -6,8 +6,6 @@
  * finite is computed by masking the others out: the effect of a finding is a
  * result, not an estimate.
  */
-#include <assert.h>
-
 #include "diagnose.h"
 
 /* ---- Reading the evaluation ----------------------------------------------- */
@@ -76,8 +74,9 @@ struct loss_finding *finding_of(struct diagnosis *d, enum loss_finding_code code
 	for (int i = 0; i < d->finding_count; i++)
 		if (d->findings[i].code == code && d->findings[i].input == input)
 			return &d->findings[i];
-	assert(d->finding_count < FINDINGS_MAX);
-	struct loss_finding *finding = &d->findings[d->finding_count++];
+	struct loss_finding *finding = &d->findings[d->finding_count];
+
+	d->finding_count += d->finding_count < FINDINGS_MAX;
 
 	*finding = (struct loss_finding){
 		.code = code, .severity = loss_finding_at(code)->severity, .input = input};
@@ -289,16 +288,48 @@ static void count_nonfinite(struct diagnosis *d)
 
 /* ---- The whole ------------------------------------------------------------ */
 
-/* In the order of the catalogue: root causes come first there. */
-static void sort_findings(struct diagnosis *d)
+static void sort_by(struct diagnosis *d, int *keys)
 {
 	for (int i = 1; i < d->finding_count; i++)
-		for (int k = i; k > 0 && d->findings[k - 1].code > d->findings[k].code; k--) {
+		for (int k = i; k > 0 && keys[k - 1] > keys[k]; k--) {
 			struct loss_finding moved = d->findings[k];
+			int key = keys[k];
 
 			d->findings[k] = d->findings[k - 1];
 			d->findings[k - 1] = moved;
+			keys[k] = keys[k - 1];
+			keys[k - 1] = key;
 		}
+}
+
+/* What caused a finding stands with it, however mild it is by itself. */
+static enum loss_severity rank_of(const struct diagnosis *d, int index,
+				  const enum loss_severity *ranks)
+{
+	enum loss_severity rank = d->findings[index].severity;
+
+	for (int i = index + 1; i < d->finding_count; i++)
+		for (int b = 0; b < d->findings[i].because_count; b++)
+			if (d->findings[i].because[b] == d->findings[index].code && ranks[i] > rank)
+				rank = ranks[i];
+	return rank;
+}
+
+/* Errors and what caused them, then warnings, then the rest; each in the order
+ * of the catalogue, where root causes come first. */
+static void sort_findings(struct diagnosis *d)
+{
+	enum loss_severity ranks[FINDINGS_MAX];
+	int keys[FINDINGS_MAX];
+
+	for (int i = 0; i < d->finding_count; i++)
+		keys[i] = d->findings[i].code;
+	sort_by(d, keys);
+	for (int i = d->finding_count - 1; i >= 0; i--) {
+		ranks[i] = rank_of(d, i, ranks);
+		keys[i] = (LOSS_ERROR - ranks[i]) * LOSS_FINDING_COUNT + (int)d->findings[i].code;
+	}
+	sort_by(d, keys);
 }
 
 static enum loss_verdict verdict_of(const struct diagnosis *d)
@@ -356,7 +387,7 @@ static void lay_out(struct diagnosis *d, struct room *room, const struct loss_pl
 {
 	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
 	size_t real = loss_dtype_bytes(e->spec.dtype), units = (size_t)e->units;
-	size_t places = FINDINGS_MAX * (size_t)options->locations_max;
+	size_t places = (FINDINGS_MAX + FINDINGS_SPARE) * (size_t)options->locations_max;
 
 	*d = (struct diagnosis){.e = e, .options = options};
 	d->indices = room_take(room, places, sizeof *d->indices);

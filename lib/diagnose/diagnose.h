@@ -12,7 +12,9 @@
 #include "../loss_diagnose.h"
 #include "../loss_impl.h"
 
-enum { FINDINGS_MAX = 40 };
+/* What a diagnosis can hold; root causes are found first, and what comes after
+ * the last is left out. */
+enum { FINDINGS_MAX = 48, FINDINGS_SPARE = 1 };
 
 /* What the flat index of a place counts in. */
 enum place_kind { PLACE_BATCH, PLACE_UNIT, PLACE_ELEMENT, PLACE_SAMPLE };
@@ -23,18 +25,19 @@ struct diagnosis {
 	const struct loss_diagnose_options *options;
 	struct loss_diagnosis *out;
 
-	struct loss_finding findings[FINDINGS_MAX];
-	enum place_kind kinds[FINDINGS_MAX]; /* what the indices of each count in */
+	struct loss_finding findings[FINDINGS_MAX + FINDINGS_SPARE];
+	enum place_kind kinds[FINDINGS_MAX + FINDINGS_SPARE]; /* of the indices of each */
 	int finding_count;
-	int64_t *indices; /* FINDINGS_MAX x locations_max flat indices, sorted */
-	int64_t *places;  /* FINDINGS_MAX x locations_max x LOSS_RANK_MAX */
+	int64_t *indices; /* for each finding: locations_max flat indices, sorted */
+	int64_t *places;  /* for each finding: locations_max x LOSS_RANK_MAX */
 	void *losses;     /* unreduced, of this batch */
 	void *mask;       /* units with a finite loss */
 	void *scratch;
 	int64_t nonfinite_losses, nonfinite_gradients;
 };
 
-/* The finding of a code for an input, made when it is first asked for. */
+/* The finding of a code for an input, made when it is first asked for; one that
+ * nobody will see where there is no more room. */
 struct loss_finding *finding_of(struct diagnosis *d, enum loss_finding_code code,
 				enum loss_role input);
 
@@ -83,7 +86,7 @@ void find_in_terms(struct diagnosis *d);
 void find_in_reduction(struct diagnosis *d);
 void find_in_gradients(struct diagnosis *d);
 
-/* Sentences for all findings, from the places and operands. */
+/* Sentences for all findings without one, from the places and operands. */
 void write_messages(struct diagnosis *d);
 
 #endif
