@@ -100,8 +100,8 @@ EXACT := -ffp-contract=off -fno-math-errno -Wno-psabi
 
 pkg = $(shell pkg-config $(1) 2>/dev/null)
 CFLAGS_jansson := $(call pkg,--cflags jansson)
-CFLAGS_http    := $(call pkg,--cflags libmicrohttpd libuv)
-MISSING := $(if $(call pkg,--modversion jansson libmicrohttpd libuv),,missing)
+CFLAGS_http    := $(call pkg,--cflags libmicrohttpd libuv zlib libzstd)
+MISSING := $(if $(call pkg,--modversion jansson libmicrohttpd libuv zlib libzstd),,missing)
 
 # A folder sees its own headers and those below it: server -> api -> lib.
 FLAGS_lib    := -Ilib -fPIC -fvisibility=hidden $(EXACT)
@@ -117,7 +117,7 @@ folder = $(firstword $(subst /, ,$(1)))
 # The one C++ file needs a few functions of libstdc++ and no C++ driver.
 LIBS_lib    := -lm
 LIBS_api    := $(call pkg,--libs jansson) -l:libstdc++.a $(LIBS_lib)
-LIBS_server := $(call pkg,--libs libmicrohttpd libuv) $(LIBS_api)
+LIBS_server := $(call pkg,--libs libmicrohttpd libuv zlib libzstd) $(LIBS_api)
 LIBS_tests  := $(call pkg,--libs check) $(LIBS_server)
 LINK = $(CC) -pie -pthread -static-libgcc -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) \
 	$(CFLAGS) $(LDFLAGS)

@@ -167,6 +167,15 @@ enum api_stage { API_DECODE, API_EVALUATE, API_ENCODE, API_STAGE_COUNT };
 /* A call for a request.  NULL if there is no memory for even that. */
 struct api_call *api_call_new(struct api *api, const struct api_request *request);
 
+/* Before the first api_call_next(): the body, if the request's was not yet fit to
+ * be read (it was compressed). */
+void api_call_set_body(struct api_call *call, const char *body, size_t bytes);
+
+/* In its place: the body cannot be had, and the problem is the reply.  `limit`
+ * and `actual` of 0 are not told of, nor is an `offset` of NULL. */
+void api_call_refuse(struct api_call *call, enum api_problem problem, const char *detail,
+		     uint64_t limit, uint64_t actual, const uint64_t *offset);
+
 /* The serial step; the number of blocks to run before the next, 0 at the end. */
 size_t api_call_next(struct api_call *call);
 
@@ -180,6 +189,7 @@ enum api_stage api_call_stage(const struct api_call *call);
  * client gone, draining).  Blocks that have not begun return at once; the
  * sequence of next() and block() stays the same. */
 void api_call_cancel(struct api_call *call, enum api_problem why);
+bool api_call_is_cancelled(const struct api_call *call);
 
 /* The reply, after api_call_next() has returned 0. */
 const struct api_reply *api_call_reply(const struct api_call *call);

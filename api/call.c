@@ -63,6 +63,24 @@ void api_call_free(struct api_call *call)
 	free(call);
 }
 
+void api_call_set_body(struct api_call *call, const char *body, size_t bytes)
+{
+	call->request.body = body;
+	call->request.body_bytes = bytes;
+}
+
+void api_call_refuse(struct api_call *call, enum api_problem problem, const char *detail,
+		     uint64_t limit, uint64_t actual, const uint64_t *offset)
+{
+	call->step = NULL;
+	api_fault_set(&call->fault, problem, "%s", detail);
+	if (limit || actual)
+		api_fault_limit(&call->fault, limit, actual);
+	if (offset)
+		api_fault_offset(&call->fault, *offset);
+	api_call_fail(call);
+}
+
 /* ---- Steps and blocks ----------------------------------------------------- */
 
 size_t api_call_go(struct api_call *call, enum api_stage stage, size_t blocks, api_block *block,
@@ -116,6 +134,11 @@ void api_call_cancel(struct api_call *call, enum api_problem why)
 
 	/* The first reason stays. */
 	atomic_compare_exchange_strong(&call->cancelled, &none, (int)why);
+}
+
+bool api_call_is_cancelled(const struct api_call *call)
+{
+	return cancelled(call) != API_PROBLEM_NONE;
 }
 
 const struct api_reply *api_call_run(struct api_call *call)

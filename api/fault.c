@@ -124,3 +124,12 @@ void api_fault_position(struct api_fault *fault, const char *text, size_t bytes,
 	fault->offset = offset;
 	fault->has_position = true;
 }
+
+void api_fault_offset(struct api_fault *fault, uint64_t offset)
+{
+	if (!fault)
+		return;
+	fault->line = fault->column = 0;
+	fault->offset = offset;
+	fault->has_position = true;
+}

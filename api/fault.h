@@ -19,7 +19,7 @@ struct api_fault {
 	char detail[512];  /* found, expected and where, in one sentence */
 	char pointer[256]; /* RFC 6901 */
 	bool has_pointer;
-	uint64_t line, column, offset; /* line and column from 1, offset from 0 */
+	uint64_t line, column, offset; /* line and column from 1 (0: none), offset from 0 */
 	bool has_position;
 	uint64_t limit, actual;
 	bool has_limit;
@@ -43,6 +43,9 @@ void api_fault_inside_item(struct api_fault *fault, uint64_t index);
 /* The place as an offset into the document's text, from which line and column
  * follow.  A column counts characters, not bytes. */
 void api_fault_position(struct api_fault *fault, const char *text, size_t bytes, size_t offset);
+
+/* The same where there are no lines. */
+void api_fault_offset(struct api_fault *fault, uint64_t offset);
 
 void api_fault_limit(struct api_fault *fault, uint64_t limit, uint64_t actual);
 

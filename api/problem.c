@@ -131,11 +131,12 @@ void api_problem_write(struct api_text *text, const struct api_fault *fault)
 	api_text_member(text, "code", api_problem_slug(fault->problem));
 	if (fault->has_pointer)
 		api_text_member(text, "pointer", fault->pointer);
-	if (fault->has_position) {
+	if (fault->has_position && fault->line) {
 		api_text_member_unsigned(text, "line", fault->line);
 		api_text_member_unsigned(text, "column", fault->column);
-		api_text_member_unsigned(text, "offset", fault->offset);
 	}
+	if (fault->has_position)
+		api_text_member_unsigned(text, "offset", fault->offset);
 	if (fault->has_limit) {
 		api_text_member_unsigned(text, "limit", fault->limit);
 		api_text_member_unsigned(text, "actual", fault->actual);

@@ -11,6 +11,7 @@
 	X(TOO_MANY_MEMBERS, "too_many_members", 400, "An object has too many members")             \
 	X(STRING_TOO_LONG, "string_too_long", 400, "A string is too long")                         \
 	X(FRAMING, "bad_framing", 400, "The request is not framed as HTTP demands")                \
+	X(BAD_CODING, "bad_coding", 400, "The body is not what its content coding says")           \
 	X(BINARY_SIZE, "binary_size", 400, "The binary tensors do not fill the body exactly")      \
 	X(UNAUTHORIZED, "unauthorized", 401, "A token is required")                                \
 	X(NOT_FOUND_ROUTE, "route_not_found", 404, "There is no such route")                       \

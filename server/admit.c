@@ -70,7 +70,8 @@ enum api_problem srv_admission_check(struct srv *srv, const struct srv_head *hea
 		return refusal->problem;
 	if (atomic_load_explicit(&srv->stage, memory_order_relaxed) == SRV_DRAINING)
 		return srv_refuse(refusal, API_DRAINING, "the server is stopping");
-	if (check_length(srv, &admission->framing, refusal))
+	if (srv_coding_check(head, &admission->coding, refusal) ||
+	    check_length(srv, &admission->framing, refusal))
 		return refusal->problem;
 	return check_queue(srv, admission, refusal);
 }

@@ -5,13 +5,15 @@
 #ifndef SERVER_ADMIT_H
 #define SERVER_ADMIT_H
 
+#include "coding.h"
 #include "framing.h"
 #include "server.h"
 
 struct srv_admission {
 	struct api_match match;
 	struct srv_framing framing;
-	bool is_admitted; /* counts for --queue-requests */
+	enum srv_coding coding; /* of the body */
+	bool is_admitted;       /* counts for --queue-requests */
 };
 
 /* Fills *admission as far as it gets. API_PROBLEM_NONE, or the problem with

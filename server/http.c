@@ -186,7 +186,7 @@ static void add_server_timing(struct MHD_Response *response, const struct srv_jo
 	MHD_add_response_header(response, "Server-Timing", text);
 }
 
-/* A header that goes with the problem. */
+/* A header that goes with a problem of the server's. */
 static void add_problem_headers(struct MHD_Response *response, struct srv_job *job)
 {
 	const struct api_match *match = &job->request.match;
@@ -200,6 +200,9 @@ static void add_problem_headers(struct MHD_Response *response, struct srv_job *j
 		break;
 	case 405:
 		MHD_add_response_header(response, "Allow", match->allow);
+		break;
+	case 415: /* only its coding can be wrong here */
+		MHD_add_response_header(response, "Accept-Encoding", SRV_CODINGS);
 		break;
 	case 503:
 		snprintf(seconds, sizeof seconds, "%u",
@@ -221,6 +224,8 @@ static void add_headers(struct MHD_Response *response, struct srv_job *job)
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	MHD_add_response_header(response, "X-Request-Id", job->request_id);
+	if (is_evaluated(job)) /* it could have been compressed */
+		MHD_add_response_header(response, "Vary", "Accept-Encoding");
 	add_server_timing(response, job);
 	add_problem_headers(response, job);
 	if (job->is_unread || job->loop->srv->stage != SRV_SERVING)
@@ -321,6 +326,7 @@ static enum MHD_Result begin(struct srv_loop *loop, struct srv_conn *conn,
 	*ctx = job;
 	conn->job = job;
 	job->framing = admission.framing;
+	job->coding = admission.coding;
 	job->is_admitted = admission.is_admitted;
 	if (!refusal.problem && job->framing.body == SRV_BODY_LENGTH && !takes_no_body(job))
 		srv_job_expect_body(job, job->framing.length, &refusal);

@@ -7,6 +7,7 @@
  *
  * Failures:
  *   no memory for the call            503, nothing was started;
+ *   a body that cannot be decompressed the call is told so, and its reply is that;
  *   more blocks than fit on the loop  handed to the pool in the middle, or 503;
  *   deadline, hang-up, shutdown       a task that waits is taken back; one that
  *                                     runs is cancelled and abandoned: the
@@ -31,10 +32,8 @@
  * many samples) is not small. */
 enum { INLINE_BLOCKS_MAX = 16 };
 
-enum {
-	BODY_BYTES_FIRST = 64 << 10,  /* of a body whose length is not known */
-	REAPED_BYTES_MIN = 256 << 10, /* freeing less takes less than handing it over */
-};
+/* Freeing less takes less than handing it over. */
+enum { REAPED_BYTES_MIN = 256 << 10 };
 
 /* ---- States --------------------------------------------------------------- */
 
@@ -145,6 +144,7 @@ struct srv_job *srv_job_new(struct srv_loop *loop, struct srv_conn *conn,
 	job->task.block = job_block;
 	job->task.done = job_done;
 	job->begun_ns = conn->request_ns;
+	job->body.budget = job->plain.budget = job->coded.budget = &loop->srv->api.budget;
 	job->body_bytes_max = loop->srv->config->limits.body_bytes;
 	job->timeout_ms = timeout_of(head, loop->srv->config->timeout_ms);
 	copy_head(job, head, match);
@@ -166,11 +166,10 @@ static void end_admission(struct srv_job *job)
 /* On the loop or on the reaper: touches nothing of the loop's. */
 static void free_memory(struct srv_job *job)
 {
-	struct api_budget *budget = &job->loop->srv->api.budget;
-
 	api_call_free(job->call);
-	free(job->body);
-	api_budget_give(budget, job->reserved_bytes);
+	srv_buffer_release(&job->body);
+	srv_buffer_release(&job->plain);
+	srv_buffer_release(&job->coded);
 	free(job->problem_text);
 	free(job);
 }
@@ -182,7 +181,8 @@ static void free_remains(struct srv_remains *remains)
 
 static bool is_large(const struct srv_job *job)
 {
-	return job->reserved_bytes + (job->reply ? job->reply->bytes : 0) > REAPED_BYTES_MIN;
+	return job->body.room + job->plain.room + (job->reply ? job->reply->bytes : 0) >
+	       REAPED_BYTES_MIN;
 }
 
 static void job_free(struct srv_job *job)
@@ -288,24 +288,6 @@ static void set_plain_problem(struct srv_job *job, enum api_problem problem)
 
 /* ---- The body ------------------------------------------------------------- */
 
-/* Memory for the body, counted before it is had. */
-static bool resize_body(struct srv_job *job, uint64_t bytes)
-{
-	struct api_budget *budget = &job->loop->srv->api.budget;
-	char *body;
-
-	if (!api_budget_take(budget, bytes - job->reserved_bytes))
-		return false;
-	body = realloc(job->body, bytes);
-	if (!body) {
-		api_budget_give(budget, bytes - job->reserved_bytes);
-		return false;
-	}
-	job->body = body;
-	job->reserved_bytes = bytes;
-	return true;
-}
-
 static enum api_problem refuse_memory(struct srv_refusal *refusal)
 {
 	return srv_refuse(refusal, API_MEMORY_FULL, "%s", detail_of(API_MEMORY_FULL));
@@ -314,7 +296,7 @@ static enum api_problem refuse_memory(struct srv_refusal *refusal)
 enum api_problem srv_job_expect_body(struct srv_job *job, uint64_t bytes,
 				     struct srv_refusal *refusal)
 {
-	return resize_body(job, bytes) ? API_PROBLEM_NONE : refuse_memory(refusal);
+	return srv_buffer_resize(&job->body, bytes) ? API_PROBLEM_NONE : refuse_memory(refusal);
 }
 
 static enum api_problem refuse_size(struct srv_job *job, uint64_t bytes,
@@ -328,23 +310,18 @@ static enum api_problem refuse_size(struct srv_job *job, uint64_t bytes,
 	return refusal->problem;
 }
 
-/* Only a body of unknown length ever grows: to twice its size. */
+/* Only a body of unknown length ever grows. */
 enum api_problem srv_job_append(struct srv_job *job, const char *data, size_t bytes,
 				struct srv_refusal *refusal)
 {
-	uint64_t needed = job->request.body_bytes + bytes, room = job->reserved_bytes;
+	uint64_t needed = job->body.bytes + bytes;
 
 	if (needed > job->body_bytes_max)
 		return refuse_size(job, needed, refusal);
-	if (needed > room) {
-		room = room < BODY_BYTES_FIRST / 2 ? BODY_BYTES_FIRST : 2 * room;
-		room = room < needed ? needed : room;
-		room = room > job->body_bytes_max ? job->body_bytes_max : room;
-		if (!resize_body(job, room))
-			return refuse_memory(refusal);
-	}
-	memcpy(job->body + job->request.body_bytes, data, bytes);
-	job->request.body_bytes += bytes;
+	if (!srv_buffer_grow(&job->body, needed, job->body_bytes_max))
+		return refuse_memory(refusal);
+	memcpy(job->body.data + job->body.bytes, data, bytes);
+	job->body.bytes = job->request.body_bytes = needed;
 	return API_PROBLEM_NONE;
 }
 
@@ -365,17 +342,80 @@ static void mark(struct srv_job *job, enum api_stage stage)
 	job->mark_ns = now;
 }
 
+/* What the client has compressed. */
+static void decode_body(struct srv_job *job)
+{
+	struct srv_decoder decoder;
+	const struct srv_refusal *refusal = &decoder.refusal;
+
+	srv_decoder_init(&decoder, job->coding, job->request.body, job->request.body_bytes,
+			 job->body_bytes_max, &job->plain);
+	while (!api_call_is_cancelled(job->call) && srv_decoder_step(&decoder))
+		;
+	srv_decoder_release(&decoder);
+	if (refusal->problem)
+		api_call_refuse(job->call, refusal->problem, refusal->detail, refusal->limit,
+				refusal->actual,
+				refusal->problem == API_BAD_CODING ? &decoder.offset : NULL);
+	else
+		api_call_set_body(job->call, job->plain.data, job->plain.bytes);
+	srv_buffer_release(&job->body);
+}
+
+/* The coding that the client wants for the reply there is. */
+static enum srv_coding reply_coding(const struct srv_job *job)
+{
+	if (api_call_reply(job->call)->bytes < SRV_CODED_BYTES_MIN ||
+	    !(job->request.match.route->flags & API_ROUTE_BODY))
+		return SRV_IDENTITY;
+	return srv_coding_choose(job->request.headers, job->request.header_count);
+}
+
+static void use_coded(struct srv_job *job, enum srv_coding coding)
+{
+	struct api_reply *reply = &job->coded_reply;
+
+	*reply = *api_call_reply(job->call);
+	job->coded_slice = (struct api_slice){job->coded.data, job->coded.bytes};
+	reply->slices = &job->coded_slice;
+	reply->slice_count = 1;
+	reply->bytes = job->coded.bytes;
+	reply->headers[reply->header_count++] =
+		(struct api_header){"Content-Encoding", srv_coding_name(coding)};
+}
+
+/* On a worker, after the call's end. */
+static void encode_reply(struct srv_job *job)
+{
+	enum srv_coding coding = reply_coding(job);
+	struct srv_encoder encoder;
+
+	if (coding == SRV_IDENTITY)
+		return;
+	srv_encoder_init(&encoder, coding, api_call_reply(job->call), &job->coded);
+	while (!api_call_is_cancelled(job->call) && srv_encoder_step(&encoder))
+		;
+	srv_encoder_release(&encoder);
+	if (encoder.is_worth_it)
+		use_coded(job, coding);
+	mark(job, API_ENCODE);
+}
+
 static size_t run_next(struct srv_job *job)
 {
 	enum api_stage stage = api_call_stage(job->call);
 	size_t blocks;
 
-	if (job->started_ns == 0)
+	if (job->started_ns == 0) {
 		job->started_ns = job->mark_ns = uv_hrtime();
-	else
+		if (job->coding != SRV_IDENTITY)
+			decode_body(job);
+	} else {
 		mark(job, stage);
+	}
 	blocks = api_call_next(job->call);
 	mark(job, stage);
+	job->has_ended = blocks == 0;
 	return blocks;
 }
 
@@ -384,11 +424,14 @@ static size_t job_next(struct srv_task *task)
 	struct srv_job *job = job_of(task);
 	size_t blocks = job->blocks_ready;
 
-	if (blocks == 0)
-		return run_next(job);
-	/* Begun on the loop: its blocks come first, and waiting is not their time. */
+	/* Begun on the loop: waiting is not the time of what is left. */
+	if (blocks > 0 || job->has_ended)
+		job->mark_ns = uv_hrtime();
 	job->blocks_ready = 0;
-	job->mark_ns = uv_hrtime();
+	if (blocks == 0 && !job->has_ended)
+		blocks = run_next(job);
+	if (blocks == 0)
+		encode_reply(job);
 	return blocks;
 }
 
@@ -415,7 +458,7 @@ static void adopt_reply(struct srv_job *job)
 	const struct api_outcome *outcomes;
 	size_t count;
 
-	job->reply = api_call_reply(job->call);
+	job->reply = job->coded.data ? &job->coded_reply : api_call_reply(job->call);
 	outcomes = api_call_outcomes(job->call, &count);
 	srv_stats_outcomes(stats, outcomes, count);
 	if (job->request.match.route->flags & API_ROUTE_IMMEDIATE)
@@ -429,35 +472,38 @@ static void adopt_reply(struct srv_job *job)
 static bool is_small(const struct srv_job *job)
 {
 	return job->request.match.route->flags & API_ROUTE_IMMEDIATE ||
-	       job->request.body_bytes <= job->loop->srv->config->inline_bytes;
+	       (job->request.body_bytes <= job->loop->srv->config->inline_bytes &&
+		job->coding == SRV_IDENTITY);
 }
 
-/* Evaluate on the loop. The blocks that turn out to be too many for that, or 0
- * when it is done. */
-static size_t run_here(struct srv_job *job)
+/* Evaluate on the loop. False if what is left is too much for that: many blocks,
+ * or a reply to compress. */
+static bool run_here(struct srv_job *job)
 {
 	size_t blocks;
 
 	while ((blocks = run_next(job)) > 0) {
-		if (blocks > INLINE_BLOCKS_MAX)
-			return blocks;
+		if (blocks > INLINE_BLOCKS_MAX) {
+			job->blocks_ready = blocks;
+			return false;
+		}
 		for (size_t i = 0; i < blocks; i++)
 			api_call_block(job->call, i);
 	}
-	return 0;
+	return reply_coding(job) == SRV_IDENTITY;
 }
 
-/* To the pool: RUNNING -> SUBMITTED, or REPLYING with 503. */
+static bool admit(struct srv_job *job)
+{
+	job->is_admitted = job->is_admitted || srv_admit(job->loop->srv);
+	return job->is_admitted;
+}
+
+/* To the pool: RUNNING -> SUBMITTED. */
 static void submit(struct srv_job *job)
 {
 	struct srv *srv = job->loop->srv;
 
-	if (!job->is_admitted && !srv_admit(srv)) {
-		set_plain_problem(job, API_QUEUE_FULL);
-		move(job, SRV_JOB_REPLYING);
-		return;
-	}
-	job->is_admitted = true;
 	hold(job, SRV_HELD_BY_WORKERS);
 	move(job, SRV_JOB_SUBMITTED);
 	srv_conn_expect(job->conn, SRV_WAIT_WORK, job->timeout_ms);
@@ -468,21 +514,23 @@ void srv_job_start(struct srv_job *job)
 {
 	move(job, SRV_JOB_RUNNING);
 	job->complete_ns = uv_hrtime();
-	job->request.body = job->body ? job->body : "";
+	job->request.body = job->body.data ? job->body.data : "";
 	job->call = api_call_new(&job->loop->srv->api, &job->request);
 	if (!job->call) {
 		set_plain_problem(job, API_MEMORY_FULL);
 		move(job, SRV_JOB_REPLYING);
 		return;
 	}
-	if (is_small(job))
-		job->blocks_ready = run_here(job);
-	if (!is_small(job) || job->blocks_ready > 0) {
+	if (!(is_small(job) && run_here(job)) && admit(job)) {
 		submit(job);
 		return;
 	}
-	job->ended_ns = job->mark_ns;
-	adopt_reply(job);
+	if (job->has_ended) { /* compressed or not */
+		job->ended_ns = job->mark_ns;
+		adopt_reply(job);
+	} else {
+		set_plain_problem(job, API_QUEUE_FULL);
+	}
 	move(job, SRV_JOB_REPLYING);
 }
 

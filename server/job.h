@@ -37,6 +37,8 @@
 #include <stdint.h>
 
 #include "api.h"
+#include "buffer.h"
+#include "coding.h"
 #include "framing.h"
 #include "ids.h"
 #include "loop.h"
@@ -80,8 +82,9 @@ struct srv_job {
 	struct api_request request;
 	const char *method, *path;
 	struct srv_framing framing;
-	char *body;
-	uint64_t reserved_bytes; /* of the budget, for the body */
+	struct srv_buffer body;
+	enum srv_coding coding;  /* of the body */
+	struct srv_buffer plain; /* the body without it */
 	uint64_t body_bytes_max;
 	uint64_t timeout_ms;
 	bool is_admitted; /* counts for --queue-requests */
@@ -94,10 +97,14 @@ struct srv_job {
 	/* The work. */
 	struct api_call *call;
 	size_t blocks_ready; /* when the loop hands over a call it has begun */
+	bool has_ended;      /* the call: compressing its reply may follow */
 	const struct api_reply *reply;
 	struct api_reply problem_reply; /* what `reply` is for a problem of the server's */
 	struct api_slice problem_slice;
 	char *problem_text;
+	struct api_reply coded_reply; /* what `reply` is if it was compressed */
+	struct api_slice coded_slice;
+	struct srv_buffer coded;
 
 	/* Times, by uv_hrtime(). */
 	uint64_t begun_ns, complete_ns, started_ns, mark_ns, ended_ns;
