@@ -67,6 +67,8 @@ TEST_C    := $(filter-out $(VARIANT_C) $(PROGRAM_C), \
 	$(wildcard tests/*.c tests/lib/*.c tests/api/*.c tests/server/*.c))
 SUPPORT_C := $(foreach f,$(TEST_C),$(if $(filter test_%.c main.c,$(notdir $f)),,$f))
 SUITES    := $(sort $(patsubst test_%.c,%,$(filter test_%.c,$(notdir $(TEST_C)))))
+# Last, because it looks at what the others were answered.
+SUITES    := $(filter-out api_replies,$(SUITES)) api_replies
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # $(call objects,sources) and $(call variants,sources)
@@ -245,7 +247,7 @@ $(PROGRAMS): $(B)/%: $(B)/%.o $(SUPPORT_O) $(TESTED_O)
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIBS_tests)
 
-$(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(TESTED_O)
+$(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/tests/fuzz/asking.o $(TESTED_O)
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
 
@@ -267,7 +269,7 @@ fuzz: ## let clang's libFuzzer search for FUZZ_SECONDS (60) per target
 	@$(MAKE) CC=clang SAN=address,undefined FUZZER=1 fuzz-run
 
 FUZZERS := $(FUZZ:%=$(B)/tests/fuzz/fuzz_%)
-$(FUZZERS): %: %.o $(TESTED_O)
+$(FUZZERS): %: %.o $(B)/tests/fuzz/asking.o $(TESTED_O)
 	$(call say,LD)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS_server)
 

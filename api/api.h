@@ -44,6 +44,7 @@
 	X(depth, 64, "levels of nesting of a JSON document")                                       \
 	X(members, 256, "members of one JSON object")                                              \
 	X(string_bytes, 64ull << 10, "bytes of one JSON string")                                   \
+	X(tensor_header_bytes, 1ull << 20, "bytes of the header of a safetensors file")            \
 	X(batch_items, 1024, "items of a batch")                                                   \
 	X(terms, 64, "terms of a weighted sum")                                                    \
 	X(locations, 1024, "places a finding may list when asked to")
@@ -102,6 +103,9 @@ struct api_route {
 	/* private to api/ */
 	void (*handle)(struct api_call *call);
 	const char *request_schema, *reply_schema;
+	/* Of what stands beside the tensors where either may be safetensors; or
+	 * NULL. */
+	const char *file_request_schema, *file_reply_schema;
 };
 
 /* All routes, for stats and documentation; NULL past the end. */

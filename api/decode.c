@@ -235,17 +235,21 @@ void api_options_init(struct api_options *options)
 	};
 }
 
+enum api_problem api_decode_request(struct api_evaluation *ev, struct api_fault *fault)
+{
+	const json_t *batch = json_object_get(ev->doc.root, "batch");
+	enum api_problem problem;
+
+	api_options_init(&ev->options);
+	problem = batch ? decode_batch(ev, batch, fault) : decode_single(ev, fault);
+	return problem ? problem : api_tensors_complete(ev, fault);
+}
+
 enum api_problem api_decode(struct api_evaluation *ev, struct api_fault *fault)
 {
 	const struct api_request *request = &ev->call->request;
 	enum api_problem problem =
 		api_decode_document(ev, request->body, request->body_bytes, fault);
 
-	if (problem)
-		return problem;
-	api_options_init(&ev->options);
-
-	const json_t *batch = json_object_get(ev->doc.root, "batch");
-	problem = batch ? decode_batch(ev, batch, fault) : decode_single(ev, fault);
-	return problem ? problem : api_tensors_complete(ev, fault);
+	return problem ? problem : api_decode_request(ev, fault);
 }

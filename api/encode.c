@@ -27,6 +27,20 @@ bool api_writer_begin(struct api_evaluation *ev, struct api_writer *writer,
 	return true;
 }
 
+bool api_weights_begin(struct api_evaluation *ev, struct api_item *item)
+{
+	bool is_fine = true;
+
+	for (size_t i = 0; i < item->term_count && is_fine; i++) {
+		struct api_tensor *weights = item->terms[i].weights_used;
+
+		if (weights)
+			is_fine = api_writer_begin(ev, &item->terms[i].weights_writer,
+						   &weights->value, item->options.nonfinite);
+	}
+	return is_fine;
+}
+
 static bool begin_item(struct api_evaluation *ev, struct api_item *item)
 {
 	enum api_nonfinite nonfinite = item->options.nonfinite;
@@ -37,14 +51,7 @@ static bool begin_item(struct api_evaluation *ev, struct api_item *item)
 	for (size_t i = 0; i < item->gradient_count && is_fine; i++)
 		is_fine = api_writer_begin(ev, &item->gradients[i].writer,
 					   &item->gradients[i].tensor, nonfinite);
-	for (size_t i = 0; i < item->term_count && is_fine; i++) {
-		struct api_tensor *weights = item->terms[i].weights_used;
-
-		if (weights)
-			is_fine = api_writer_begin(ev, &item->terms[i].weights_writer,
-						   &weights->value, nonfinite);
-	}
-	return is_fine;
+	return is_fine && api_weights_begin(ev, item);
 }
 
 enum api_problem api_encode_begin(struct api_evaluation *ev, struct api_fault *fault)
@@ -89,18 +96,11 @@ static enum api_problem check_writer(const struct api_item *item, const struct a
 
 /* ---- Numbers of an item ----------------------------------------------------- */
 
-/* What the terms come to.  A weight of 0 selects: it multiplies no infinity. */
-struct total {
-	double loss, sum, denominator;
-	bool is_shared; /* all terms have one denominator */
-	enum loss_reduction reduction;
-	bool has_reduction; /* and one reduction */
-};
-
-static struct total total_of(const struct api_item *item)
+/* A weight of 0 selects: it multiplies no infinity. */
+struct api_total api_item_total(const struct api_item *item)
 {
 	const struct api_term *first = &item->terms[0];
-	struct total total = {
+	struct api_total total = {
 		.denominator = first->result.denominator,
 		.is_shared = true,
 		.reduction = (enum loss_reduction)first->spec.common.reduction,
@@ -130,6 +130,18 @@ static struct total total_of(const struct api_item *item)
 	return total;
 }
 
+bool api_nonfinite_is_refused(const struct api_item *item)
+{
+	uint32_t flags = 0;
+
+	if (item->options.nonfinite != API_NONFINITE_ERROR)
+		return false;
+	for (size_t i = 0; i < item->term_count; i++)
+		flags |= item->terms[i].weight != 0 ? item->terms[i].result.flags : 0;
+	return flags & LOSS_FLAG_NONFINITE ||
+	       (!item->losses.data && !isfinite(api_item_total(item).loss));
+}
+
 static enum api_problem check_finite(const struct api_item *item, struct api_fault *fault)
 {
 	enum api_problem problem = API_PROBLEM_NONE;
@@ -138,19 +150,41 @@ static enum api_problem check_finite(const struct api_item *item, struct api_fau
 		return API_PROBLEM_NONE;
 	if (item->losses.data)
 		problem = check_writer(item, &item->losses_writer, "loss", fault);
-	else if (!isfinite(total_of(item).loss))
+	else if (!isfinite(api_item_total(item).loss))
 		problem = api_nonfinite_fail(item, "the loss is", fault);
 	for (size_t i = 0; i < item->gradient_count && !problem; i++)
 		problem = check_writer(item, &item->gradients[i].writer, "gradient", fault);
 	return problem;
 }
 
-/* A loss in its dtype; one that only float64 can hold as that. */
+static enum loss_dtype loss_dtype(enum loss_dtype dtype, double loss)
+{
+	return isfinite(loss) == isfinite((float)loss) ? dtype : LOSS_FLOAT64;
+}
+
+struct loss_tensor api_loss_tensor(const struct api_item *item, double *room, int rank)
+{
+	double loss = api_item_total(item).loss;
+	float narrow = (float)loss;
+	struct loss_tensor tensor = {
+		.data = room,
+		.dtype = loss_dtype(item->options.dtype, loss),
+		.rank = rank,
+	};
+
+	for (int axis = 0; axis < rank; axis++)
+		tensor.shape[axis] = 1;
+	memcpy(room, &loss, sizeof loss);
+	if (tensor.dtype == LOSS_FLOAT32)
+		memcpy(room, &narrow, sizeof narrow);
+	return tensor;
+}
+
 static void write_loss(struct api_text *text, enum loss_dtype dtype, double loss)
 {
 	char number[API_NUMBER_BYTES_MAX + 1];
 	float narrow = (float)loss;
-	bool is_float = dtype == LOSS_FLOAT32 && isfinite(loss) == isfinite(narrow);
+	bool is_float = loss_dtype(dtype, loss) == LOSS_FLOAT32;
 	size_t bytes = is_float ? api_number_write(number, LOSS_FLOAT32, &narrow, text->nonfinite)
 				: api_number_write(number, LOSS_FLOAT64, &loss, text->nonfinite);
 
@@ -170,7 +204,7 @@ void api_writer_put(struct api_text *text, const struct api_writer *writer)
 
 /* ---- Members ---------------------------------------------------------------- */
 
-static void write_id(struct api_text *text, const json_t *id)
+void api_id_write(struct api_text *text, const json_t *id)
 {
 	if (!id)
 		return;
@@ -197,13 +231,17 @@ const char *api_reduction_name(enum loss_reduction reduction)
 
 static void write_value(struct api_text *text, const struct api_item *item)
 {
-	struct total total = total_of(item);
-
 	api_text_key(text, "loss");
 	if (item->losses.data)
 		api_writer_put(text, &item->losses_writer);
 	else
-		write_loss(text, item->options.dtype, total.loss);
+		write_loss(text, item->options.dtype, api_item_total(item).loss);
+}
+
+static void write_reduction(struct api_text *text, const struct api_item *item)
+{
+	struct api_total total = api_item_total(item);
+
 	if (total.has_reduction)
 		api_text_member(text, "reduction", api_reduction_name(total.reduction));
 	if (item->losses.data)
@@ -281,14 +319,17 @@ static void write_diagnostics(struct api_text *text, const struct api_item *item
 	api_diagnostics_write(text, item);
 }
 
-static void write_result(struct api_text *text, const struct api_item *item)
+static void write_result(struct api_text *text, const struct api_item *item, bool has_tensors)
 {
 	text->nonfinite = item->options.nonfinite;
 	api_text_open(text, '{');
-	write_id(text, item->options.id);
-	write_value(text, item);
+	api_id_write(text, item->options.id);
+	if (has_tensors)
+		write_value(text, item);
+	write_reduction(text, item);
 	write_terms(text, item);
-	write_gradients(text, item);
+	if (has_tensors)
+		write_gradients(text, item);
 	write_diagnostics(text, item);
 	api_text_close(text, '}');
 }
@@ -296,19 +337,27 @@ static void write_result(struct api_text *text, const struct api_item *item)
 /* ---- The reply -------------------------------------------------------------- */
 
 /* The problem of an item is the document that the item alone would have got. */
-static void write_batch(struct api_text *text, const struct api_evaluation *ev)
+static void write_batch(struct api_text *text, const struct api_evaluation *ev, bool has_tensors)
 {
 	api_text_open(text, '{');
-	write_id(text, ev->options.id);
+	api_id_write(text, ev->options.id);
 	api_text_member_open(text, "results", '[');
 	for (size_t i = 0; i < ev->item_count; i++) {
 		if (ev->items[i].fault)
 			api_problem_write(text, ev->items[i].fault);
 		else
-			write_result(text, &ev->items[i]);
+			write_result(text, &ev->items[i], has_tensors);
 	}
 	api_text_close(text, ']');
 	api_text_close(text, '}');
+}
+
+void api_results_write(struct api_text *text, const struct api_evaluation *ev, bool has_tensors)
+{
+	if (ev->is_batch)
+		write_batch(text, ev, has_tensors);
+	else
+		write_result(text, &ev->items[0], has_tensors);
 }
 
 size_t api_encode_reply(struct api_evaluation *ev)
@@ -324,9 +373,6 @@ size_t api_encode_reply(struct api_evaluation *ev)
 			return api_call_fail(call);
 	}
 	api_text_init(&text, ev->arena);
-	if (ev->is_batch)
-		write_batch(&text, ev);
-	else
-		write_result(&text, &ev->items[0]);
+	api_results_write(&text, ev, true);
 	return api_call_reply_text(call, &text);
 }

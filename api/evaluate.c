@@ -12,11 +12,14 @@
  * other fault, and being cancelled, ends the call.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
+#include "accept.h"
 #include "evaluation.h"
+#include "safetensors.h"
 
 /* Elements of an item that one block may evaluate whole: some tens of
  * microseconds, less than it costs to bring threads together for each phase. */
@@ -119,7 +122,7 @@ static size_t go_jobs(struct api_evaluation *ev, enum api_stage stage, api_step 
 static size_t reply_step(struct api_call *call)
 {
 	struct api_evaluation *ev = evaluation_of(call);
-	size_t end = ev->form->encode_reply(ev);
+	size_t end = ev->reply->encode_reply(ev);
 
 	/* The reply may have found an item that it must not hold (nonfinite). */
 	make_outcomes(ev);
@@ -131,7 +134,7 @@ static size_t encode_step(struct api_call *call)
 	struct api_evaluation *ev = evaluation_of(call);
 
 	api_tensors_drop(ev);
-	if (ev->form->encode_begin(ev, &call->fault))
+	if (ev->reply->encode_begin(ev, &call->fault))
 		return fail(ev);
 	return go_jobs(ev, API_ENCODE, reply_step);
 }
@@ -317,10 +320,6 @@ static size_t plan_step(struct api_call *call)
 
 /* ---- The beginning -------------------------------------------------------- */
 
-/* `curl -d` names a form unless told otherwise; what it sends is taken for
- * what it is. */
-static const char *const media_types[] = {API_JSON, "application/x-www-form-urlencoded", NULL};
-
 static bool has_foreign_charset(const char *parameters)
 {
 	static const char key[] = "charset=";
@@ -335,7 +334,7 @@ static bool has_foreign_charset(const char *parameters)
 	return false;
 }
 
-static bool is_taken(const struct api_form *form, const char *type)
+static bool is_taken(const struct api_request_form *form, const char *type)
 {
 	size_t bytes = strcspn(type, "; \t");
 
@@ -345,13 +344,41 @@ static bool is_taken(const struct api_form *form, const char *type)
 	return false;
 }
 
+static enum api_problem refuse_type(const struct api_request_form *const *forms, const char *type,
+				    struct api_fault *fault)
+{
+	char names[160] = "";
+
+	for (size_t i = 0; forms[i]; i++) {
+		size_t used = strlen(names);
+
+		snprintf(names + used, sizeof names - used, "%s%s", i ? " or " : "",
+			 forms[i]->media_types[0]);
+	}
+	return api_fault_set(fault, API_MEDIA_TYPE, "\"%.80s\", expected %s in UTF-8", type, names);
+}
+
+static const struct api_request_form *find_form(const struct api_call *call,
+						const struct api_request_form *const *forms,
+						struct api_fault *fault)
+{
+	const char *type = api_call_request_header(call, "Content-Type");
+
+	for (size_t i = 0; forms[i]; i++)
+		if (!type || is_taken(forms[i], type))
+			return forms[i];
+	refuse_type(forms, type, fault);
+	return NULL;
+}
+
 static void release(struct api_call *call)
 {
 	json_decref(evaluation_of(call)->made);
 	api_document_release(&evaluation_of(call)->doc);
 }
 
-static struct api_evaluation *new_evaluation(struct api_call *call, const struct api_form *form)
+static struct api_evaluation *new_evaluation(struct api_call *call,
+					     const struct api_reply_form *reply)
 {
 	struct api_evaluation *ev = api_arena_alloc(&call->arena, sizeof *ev);
 
@@ -359,7 +386,7 @@ static struct api_evaluation *new_evaluation(struct api_call *call, const struct
 		return NULL;
 	*ev = (struct api_evaluation){
 		.call = call,
-		.form = form,
+		.reply = reply,
 		.arena = &call->arena,
 		.limits = &call->api->limits,
 	};
@@ -368,17 +395,15 @@ static struct api_evaluation *new_evaluation(struct api_call *call, const struct
 	return ev;
 }
 
-size_t api_evaluation_begin(struct api_call *call, const struct api_form *form)
+size_t api_evaluation_begin(struct api_call *call, const struct api_request_form *const *forms,
+			    const struct api_reply_form *reply)
 {
-	const char *type = api_call_request_header(call, "Content-Type");
+	const struct api_request_form *form = find_form(call, forms, &call->fault);
 
-	if (type && !is_taken(form, type)) {
-		api_fault_set(&call->fault, API_MEDIA_TYPE, "\"%.80s\", expected %s in UTF-8", type,
-			      form->media_types[0]);
+	if (!form)
 		return api_call_fail(call);
-	}
 
-	struct api_evaluation *ev = new_evaluation(call, form);
+	struct api_evaluation *ev = new_evaluation(call, reply);
 	if (!ev)
 		return api_call_fail_memory(call);
 	if (form->decode(ev, &call->fault) || api_tensors_begin(ev, &call->fault))
@@ -386,16 +411,28 @@ size_t api_evaluation_begin(struct api_call *call, const struct api_form *form)
 	return go_jobs(ev, API_DECODE, plan_step);
 }
 
+/* `curl -d` names a form unless told otherwise; what it sends is taken for
+ * what it is. */
+static const char *const json_types[] = {API_JSON, "application/x-www-form-urlencoded", NULL};
+static const char *const safetensors_types[] = {API_SAFETENSORS, NULL};
+
+static const struct api_request_form json_request = {json_types, api_decode};
+static const struct api_request_form safetensors_request = {safetensors_types,
+							    api_safetensors_decode};
+static const struct api_request_form *const request_forms[] = {&json_request, &safetensors_request,
+							       NULL};
+
+static const struct api_reply_form json_reply = {api_encode_begin, api_encode_reply};
+static const struct api_reply_form safetensors_reply = {api_safetensors_encode_begin,
+							api_safetensors_encode_reply};
+
 static size_t read_step(struct api_call *call)
 {
-	static const struct api_form form = {
-		.media_types = media_types,
-		.decode = api_decode,
-		.encode_begin = api_encode_begin,
-		.encode_reply = api_encode_reply,
-	};
+	const char *accept = api_call_request_header(call, "Accept");
+	bool is_wanted = api_accept_prefers(accept, API_SAFETENSORS, API_JSON);
 
-	return api_evaluation_begin(call, &form);
+	return api_evaluation_begin(call, request_forms,
+				    is_wanted ? &safetensors_reply : &json_reply);
 }
 
 void api_handle_evaluate(struct api_call *call)

@@ -37,7 +37,7 @@ struct api_tensor {
 	struct api_typed_reader binary;
 	struct api_read_stats stats;
 	struct api_fault *fault;       /* why it could not be read */
-	struct api_tensor *same_array; /* the same array in another dtype */
+	struct api_tensor *same_array; /* what the same array is in another dtype */
 	struct api_tensor *next;       /* of all in the request */
 };
 
@@ -123,9 +123,12 @@ struct api_item {
 struct api_evaluation;
 
 /* How an evaluation comes and goes: what evaluate.c does not know. */
-struct api_form {
-	const char *const *media_types; /* of a request; NULL ends them */
+struct api_request_form {
+	const char *const *media_types; /* NULL ends them */
 	enum api_problem (*decode)(struct api_evaluation *ev, struct api_fault *fault);
+};
+
+struct api_reply_form {
 	/* Writers for the arrays of the reply, their chunks as jobs. */
 	enum api_problem (*encode_begin)(struct api_evaluation *ev, struct api_fault *fault);
 	/* The reply, when every chunk was written. */
@@ -134,9 +137,9 @@ struct api_form {
 
 struct api_evaluation {
 	struct api_call *call;
-	const struct api_form *form;
-	struct api_oip *oip; /* what only that form has */
-	json_t *made;        /* a request that was put together, with its references */
+	const struct api_reply_form *reply;
+	struct api_oip *oip; /* what only that protocol has */
+	json_t *made;        /* beside the document, or put together from it; with a reference */
 	const struct api_typed *typed;
 	size_t typed_count;
 	struct api_arena *arena;
@@ -151,6 +154,7 @@ struct api_evaluation {
 	size_t item_count;
 
 	struct api_tensor **by_array; /* the first tensor of each array of the document */
+	struct api_tensor **by_typed; /* and of each binary one */
 	struct api_tensor *tensors, **tensors_end;
 
 	struct api_jobs jobs; /* of the present stage */
@@ -160,8 +164,10 @@ struct api_evaluation {
 
 /* ---- evaluate.c ----------------------------------------------------------- */
 
-/* The first step of an evaluation in some form. */
-size_t api_evaluation_begin(struct api_call *call, const struct api_form *form);
+/* The first step of an evaluation: in the one of the forms, whose list NULL ends,
+ * that the media type names; the first where there is no type. */
+size_t api_evaluation_begin(struct api_call *call, const struct api_request_form *const *forms,
+			    const struct api_reply_form *reply);
 
 /* ---- decode.c ------------------------------------------------------------- */
 
@@ -179,8 +185,11 @@ enum api_problem api_items_make(struct api_evaluation *ev, size_t count, struct 
 enum api_problem api_item_decode(struct api_evaluation *ev, struct api_item *item,
 				 struct api_fault *fault);
 
-/* The body read and understood, but for the numbers.  A fault of one item of a
- * batch goes to the item; others are returned. */
+/* The document understood, but for the numbers.  A fault of one item of a batch
+ * goes to the item; others are returned. */
+enum api_problem api_decode_request(struct api_evaluation *ev, struct api_fault *fault);
+
+/* A body that is such a document. */
 enum api_problem api_decode(struct api_evaluation *ev, struct api_fault *fault);
 
 /* Whether a problem ends the whole request also where it was found in one item:
@@ -236,6 +245,9 @@ struct api_member_row {
 
 const struct api_member_row *api_member_at(size_t index);
 
+/* By its name, or NULL. */
+const struct api_member_row *api_member_find(const char *name);
+
 /* ---- spec.c: the loss of an item ------------------------------------------- */
 
 enum api_problem api_spec_read(struct api_evaluation *ev, struct api_item *item,
@@ -281,6 +293,21 @@ enum api_problem api_tensor_find(struct api_evaluation *ev, const json_t *node,
 				 const struct api_source *source, enum loss_dtype dtype,
 				 struct api_tensor **tensor, struct api_fault *fault);
 
+/* A list of at most LOSS_RANK_MAX integers from 0 on; `what` one of them is. */
+enum api_problem api_sizes_read(const struct api_document *doc, const struct api_array *array,
+				const char *what, const struct api_source *source,
+				struct api_arena *arena, int64_t *sizes, struct api_fault *fault);
+
+/* The sizes of the axes as a list. */
+enum api_problem api_shape_read(const struct api_document *doc, const json_t *node,
+				const struct api_source *source, struct api_arena *arena, int *rank,
+				int64_t shape[LOSS_RANK_MAX], struct api_fault *fault);
+
+/* The tensors that come with a type of their own; checks the limit of elements
+ * over these and the arrays. */
+enum api_problem api_typed_take(struct api_evaluation *ev, const struct api_typed *typed,
+				size_t count, struct api_fault *fault);
+
 /* Tensors for the arrays that nothing reads, so that every number in a request
  * is looked at. */
 enum api_problem api_tensors_complete(struct api_evaluation *ev, struct api_fault *fault);
@@ -312,6 +339,33 @@ void api_writer_put(struct api_text *text, const struct api_writer *writer);
 /* API_NONFINITE_RESULT with the first finding; `what` as in "the loss is". */
 enum api_problem api_nonfinite_fail(const struct api_item *item, const char *what,
 				    struct api_fault *fault);
+
+/* Whether a result has NaN or infinities and must not; for forms that write no
+ * text of its numbers. */
+bool api_nonfinite_is_refused(const struct api_item *item);
+
+/* What the terms come to. */
+struct api_total {
+	double loss, sum, denominator;
+	bool is_shared; /* all terms have one denominator */
+	enum loss_reduction reduction;
+	bool has_reduction; /* and one reduction */
+};
+
+struct api_total api_item_total(const struct api_item *item);
+
+/* The reduced loss as a tensor of one number in `room`: in its dtype; one that
+ * only float64 can hold as that. */
+struct loss_tensor api_loss_tensor(const struct api_item *item, double *room, int rank);
+
+/* The writers of class weights that were made. */
+bool api_weights_begin(struct api_evaluation *ev, struct api_item *item);
+
+/* The id as a member, if there is one. */
+void api_id_write(struct api_text *text, const json_t *id);
+
+/* The reply as a value, with or without the losses and gradients. */
+void api_results_write(struct api_text *text, const struct api_evaluation *ev, bool has_tensors);
 
 /* The diagnostics of an item as a value. */
 void api_diagnostics_write(struct api_text *text, const struct api_item *item);

@@ -138,6 +138,14 @@ const struct api_member_row *api_member_at(size_t index)
 	return index < ROWS ? &rows[index] : NULL;
 }
 
+const struct api_member_row *api_member_find(const char *name)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (!strcmp(rows[i].name, name))
+			return &rows[i];
+	return NULL;
+}
+
 enum api_problem api_options_read(struct api_evaluation *ev, const json_t *members,
 				  const struct api_source *source, struct api_options *options,
 				  struct api_fault *fault)
@@ -159,14 +167,6 @@ enum api_problem api_options_read(struct api_evaluation *ev, const json_t *membe
 }
 
 /* ---- Unknown members ------------------------------------------------------ */
-
-static const struct api_member_row *find_row(const char *name)
-{
-	for (size_t i = 0; i < ROWS; i++)
-		if (!strcmp(rows[i].name, name))
-			return &rows[i];
-	return NULL;
-}
 
 static bool is_renamed_input(const struct api_term *term, const char *name)
 {
@@ -242,7 +242,7 @@ static enum api_problem unknown(const struct api_item *item, const char *name,
 	const char *loss = loss_with_parameter(item, name);
 	const char *near = nearest(item, name);
 
-	if (find_row(name))
+	if (api_member_find(name))
 		return api_source_fail_member(source, name, fault, API_UNKNOWN_MEMBER,
 					      "cannot stand in an item of a batch");
 	if (loss)
@@ -270,7 +270,7 @@ enum api_problem api_members_check(struct api_evaluation *ev, const struct api_i
 
 	json_object_foreach((json_t *)members, name, node)
 	{
-		const struct api_member_row *row = find_row(name);
+		const struct api_member_row *row = api_member_find(name);
 		bool is_known = row    ? row->in_item || !is_item_of_batch
 				: item ? is_read(item, name)
 				       : is_read_somewhere(ev, name);

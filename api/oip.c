@@ -106,14 +106,11 @@ static size_t begin_infer(struct api_call *call)
 {
 	static const char *const media_types[] = {API_JSON, API_OCTETS,
 						  "application/x-www-form-urlencoded", NULL};
-	static const struct api_form form = {
-		.media_types = media_types,
-		.decode = api_oip_decode,
-		.encode_begin = api_oip_encode_begin,
-		.encode_reply = api_oip_encode_reply,
-	};
+	static const struct api_request_form request = {media_types, api_oip_decode};
+	static const struct api_request_form *const forms[] = {&request, NULL};
+	static const struct api_reply_form reply = {api_oip_encode_begin, api_oip_encode_reply};
 
-	return api_evaluation_begin(call, &form);
+	return api_evaluation_begin(call, forms, &reply);
 }
 
 void api_handle_oip_server(struct api_call *call)

@@ -129,20 +129,10 @@ static void add_place(struct api_oip *oip, const char *name, const char *pointer
 	oip->places[oip->place_count++] = (struct api_source_place){name, pointer, is_whole};
 }
 
-static bool is_option(const char *name)
-{
-	const struct api_member_row *row;
-
-	for (size_t i = 0; (row = api_member_at(i)); i++)
-		if (!strcmp(row->name, name))
-			return true;
-	return false;
-}
-
 static enum api_problem check_name(const struct api_oip *oip, const char *name,
 				   const struct api_source *source, struct api_fault *fault)
 {
-	if (is_option(name))
+	if (api_member_find(name))
 		return api_source_fail(source, fault, API_UNKNOWN_MEMBER,
 				       "%s does not read an input \"%.60s\"", oip->loss->name,
 				       name);
@@ -174,35 +164,32 @@ static enum api_problem take_bytes(struct api_evaluation *ev, const json_t *size
 				   const struct api_source *source, struct api_typed *typed,
 				   struct api_fault *fault)
 {
+	const struct api_source shape = {.parent = source, .name = "shape"};
 	struct api_oip *oip = ev->oip;
 	json_int_t bytes = json_integer_value(size);
-	size_t width = api_type_at(typed->type)->bytes;
-	struct loss_tensor tensor = {0};
+	uint64_t wanted;
 
 	if (!json_is_integer(size) || bytes < 0)
 		return api_source_fail(source, fault, API_BINARY_SIZE,
 				       "binary_data_size: expected a count of bytes");
-	/* Now it is binary: only its shape is looked at. */
-	typed->data = oip->tensors;
-	if (api_tensor_shape(ev, typed->node, source, &tensor.rank, tensor.shape, fault))
+	if (api_shape_read(&ev->doc, json_object_get(typed->node, "shape"), &shape, ev->arena,
+			   &typed->rank, typed->shape, fault))
 		return fault->problem;
-
-	int64_t elements = loss_tensor_elements(&tensor);
-	if (elements < 0 || (uint64_t)elements > SIZE_MAX / 8)
-		return api_source_fail_member(source, "shape", fault, API_SHAPE_MISMATCH,
-					      "its product does not fit");
-	if ((uint64_t)bytes != (uint64_t)elements * width)
+	if (!api_typed_size(typed->type, typed->rank, typed->shape, &typed->elements, &wanted))
+		return api_source_fail(&shape, fault, API_SHAPE_MISMATCH,
+				       "its product does not fit");
+	if ((uint64_t)bytes != wanted)
 		return api_source_fail(source, fault, API_BINARY_SIZE,
 				       "binary_data_size is %lld, expected %llu as the shape says: "
-				       "%lld elements of %zu bytes",
-				       (long long)bytes,
-				       (unsigned long long)((uint64_t)elements * width),
-				       (long long)elements, width);
+				       "%llu elements of %zu bytes",
+				       (long long)bytes, (unsigned long long)wanted,
+				       (unsigned long long)typed->elements,
+				       api_type_at(typed->type)->bytes);
 	if ((uint64_t)bytes > oip->tensors_bytes)
 		return api_source_fail(source, fault, API_BINARY_SIZE,
 				       "%lld bytes, and %zu remain of the body", (long long)bytes,
 				       oip->tensors_bytes);
-	typed->elements = (uint64_t)elements;
+	typed->data = oip->tensors;
 	oip->tensors += bytes;
 	oip->tensors_bytes -= (size_t)bytes;
 	return API_PROBLEM_NONE;
@@ -267,23 +254,8 @@ static enum api_problem read_input(struct api_evaluation *ev, const json_t *node
 		return api_fail_memory(ev, fault);
 	typed->node = made;
 	oip->input_names[oip->input_count++] = name;
-	ev->typed_count = oip->input_count;
 	add_place(oip, name, pointer, false);
 	return size ? take_bytes(ev, size, &source, typed, fault) : API_PROBLEM_NONE;
-}
-
-static enum api_problem check_elements(const struct api_evaluation *ev, struct api_fault *fault)
-{
-	uint64_t elements = ev->doc.numbers, most = ev->limits->elements;
-
-	for (size_t i = 0; i < ev->oip->input_count; i++)
-		elements += ev->oip->inputs[i].elements;
-	if (elements <= most)
-		return API_PROBLEM_NONE;
-	api_fault_set(fault, API_TOO_MANY_ELEMENTS, "%llu numbers, expected at most %llu",
-		      (unsigned long long)elements, (unsigned long long)most);
-	api_fault_limit(fault, most, elements);
-	return fault->problem;
 }
 
 static enum api_problem read_inputs(struct api_evaluation *ev, struct api_fault *fault)
@@ -296,7 +268,6 @@ static enum api_problem read_inputs(struct api_evaluation *ev, struct api_fault 
 					      "missing: the tensors that the loss reads");
 	if (check_list(ev, list, "inputs", &count, fault))
 		return fault->problem;
-	ev->typed = ev->oip->inputs;
 	for (size_t i = 0; i < count; i++)
 		if (read_input(ev, json_array_get(list, i), i, fault))
 			return fault->problem;
@@ -304,7 +275,7 @@ static enum api_problem read_inputs(struct api_evaluation *ev, struct api_fault 
 		return api_fault_set(fault, API_BINARY_SIZE,
 				     "%zu bytes stand behind the last tensor",
 				     ev->oip->tensors_bytes);
-	return check_elements(ev, fault);
+	return api_typed_take(ev, ev->oip->inputs, ev->oip->input_count, fault);
 }
 
 /* ---- Parameters -------------------------------------------------------------- */

@@ -1,5 +1,4 @@
 /* The outputs of an inference: JSON, or bytes behind it. */
-#include <math.h>
 #include <string.h>
 
 #include "oip.h"
@@ -52,21 +51,9 @@ static const struct loss_tensor *find_gradient(const struct api_item *item, cons
 /* A reduced loss is a tensor of one element. */
 static struct loss_tensor loss_tensor(struct api_oip *oip, const struct api_item *item)
 {
-	struct loss_tensor tensor = {
-		.dtype = item->options.dtype,
-		.rank = 1,
-		.shape = {1},
-		.data = &oip->reduced,
-	};
-	float narrow = (float)item->terms[0].result.loss;
-
 	if (item->losses.data)
 		return item->losses;
-	if (tensor.dtype == LOSS_FLOAT32)
-		memcpy(&oip->reduced, &narrow, sizeof narrow);
-	else
-		oip->reduced = item->terms[0].result.loss;
-	return tensor;
+	return api_loss_tensor(item, &oip->reduced, 1);
 }
 
 /* Clients have no tensors without an axis. */
@@ -246,23 +233,13 @@ static bool append_binary(struct api_text *text, const struct api_oip *oip)
 	return is_binary;
 }
 
-static bool is_refused(const struct api_item *item)
-{
-	const struct loss_result *result = &item->terms[0].result;
-	bool is_wide = item->options.dtype == LOSS_FLOAT32 && !item->losses.data &&
-		       !isfinite((float)result->loss);
-
-	return item->options.nonfinite == API_NONFINITE_ERROR &&
-	       (result->flags & LOSS_FLAG_NONFINITE || is_wide);
-}
-
 size_t api_oip_encode_reply(struct api_evaluation *ev)
 {
 	struct api_call *call = ev->call;
 	struct api_oip *oip = ev->oip;
 	struct api_text text;
 
-	if (is_refused(&ev->items[0])) {
+	if (api_nonfinite_is_refused(&ev->items[0])) {
 		api_nonfinite_fail(&ev->items[0], "the loss or a gradient is", &call->fault);
 		return api_call_fail(call);
 	}

@@ -9,11 +9,28 @@
 
 /* ---- Responses --------------------------------------------------------------- */
 
-static void write_content(struct api_text *text, const char *type, const char *schema)
+static void write_media(struct api_text *text, const char *type, const char *schema)
 {
-	api_text_member_open(text, "content", '{');
 	api_text_member_open(text, type, '{');
-	api_schema_member(text, "schema", schema ? schema : "string", NULL);
+	api_schema_member(text, "schema", schema, NULL);
+	api_text_close(text, '}');
+}
+
+static void write_file_media(struct api_text *text, const char *schema)
+{
+	if (schema)
+		write_media(text, API_SAFETENSORS, schema);
+}
+
+static void open_response(struct api_text *text, const char *status, const char *doc)
+{
+	api_text_member_open(text, status, '{');
+	api_text_member(text, "description", doc);
+	api_text_member_open(text, "content", '{');
+}
+
+static void close_response(struct api_text *text)
+{
 	api_text_close(text, '}');
 	api_text_close(text, '}');
 }
@@ -21,10 +38,9 @@ static void write_content(struct api_text *text, const char *type, const char *s
 static void write_response(struct api_text *text, const char *status, const char *doc,
 			   const char *type, const char *schema)
 {
-	api_text_member_open(text, status, '{');
-	api_text_member(text, "description", doc);
-	write_content(text, type, schema);
-	api_text_close(text, '}');
+	open_response(text, status, doc);
+	write_media(text, type, schema);
+	close_response(text);
 }
 
 /* Titles of every problem with this status. */
@@ -56,10 +72,12 @@ static void write_problems(struct api_text *text)
 
 static void write_responses(struct api_text *text, const struct api_route *route)
 {
-	const char *type = route->reply_schema ? API_JSON : "text/plain";
-
 	api_text_member_open(text, "responses", '{');
-	write_response(text, "200", "The answer.", type, route->reply_schema);
+	open_response(text, "200", "The answer.");
+	write_media(text, route->reply_schema ? API_JSON : "text/plain",
+		    route->reply_schema ? route->reply_schema : "string");
+	write_file_media(text, route->file_reply_schema);
+	close_response(text);
 	if (route->flags & API_ROUTE_BODY)
 		write_problems(text);
 	else if (route->handle == api_handle_readyz)
@@ -95,6 +113,7 @@ static void write_body(struct api_text *text, const struct api_route *route)
 	api_schema_member(text, "schema", route->request_schema, NULL);
 	write_examples(text);
 	api_text_close(text, '}');
+	write_file_media(text, route->file_request_schema);
 	api_text_close(text, '}');
 	api_text_close(text, '}');
 }

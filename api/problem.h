@@ -13,12 +13,15 @@
 	X(FRAMING, "bad_framing", 400, "The request is not framed as HTTP demands")                \
 	X(BAD_CODING, "bad_coding", 400, "The body is not what its content coding says")           \
 	X(BINARY_SIZE, "binary_size", 400, "The binary tensors do not fill the body exactly")      \
+	X(TENSOR_GAP, "tensor_gap", 400, "Bytes of the file belong to no tensor")                  \
+	X(TENSOR_OVERLAP, "tensor_overlap", 400, "Two tensors of the file share bytes")            \
 	X(UNAUTHORIZED, "unauthorized", 401, "A token is required")                                \
 	X(NOT_FOUND_ROUTE, "route_not_found", 404, "There is no such route")                       \
 	X(NOT_FOUND_LOSS, "loss_not_found", 404, "There is no such loss")                          \
 	X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "The route has other methods")            \
 	X(REQUEST_TIMEOUT, "request_timeout", 408, "The request took too long to arrive")          \
 	X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large")                          \
+	X(TENSOR_HEADER, "tensor_header_too_large", 413, "The header of the file is too large")    \
 	X(TOO_MANY_ELEMENTS, "too_many_elements", 413, "The request holds too many numbers")       \
 	X(TOO_MUCH_MEMORY, "too_much_memory", 413, "The request needs too much memory")            \
 	X(URI_TOO_LONG, "uri_too_long", 414, "The URI is too long")                                \

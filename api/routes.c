@@ -14,6 +14,8 @@ static const struct api_route routes[] = {
 		.handle = api_handle_evaluate,
 		.request_schema = "EvaluateRequest",
 		.reply_schema = "EvaluateReply",
+		.file_request_schema = "FileRequest",
+		.file_reply_schema = "FileReply",
 	},
 	{
 		.method = "GET",

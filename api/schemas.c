@@ -56,6 +56,24 @@ static const struct row {
 	{"TermResult", "denominator", "Real", ""},
 	{"TermResult", "class_weights?", "Reals", "Those that were made from counts."},
 
+	{"FileRequest", NULL, "EvaluateRequest",
+	 "A safetensors file: its tensors are inputs by name (BOOL, U8, I32, I64, F16, BF16, F32, "
+	 "F64; \"3.logits\" is of item 3 of a batch), and the text under \"lossd\" in its "
+	 "__metadata__ is the request without them, as JSON."},
+	{"FileReply", NULL, "FileEvaluation|FileBatch",
+	 "A safetensors file: its tensors are loss, whole or unreduced, and gradient_ with each "
+	 "input (in a batch \"3.loss\"), and the text under \"lossd\" in its __metadata__ is this "
+	 "as JSON."},
+	{"FileBatch", "id?", "string|number", "The id beside the batch."},
+	{"FileBatch", "results", "[FileEvaluation|Problem]", "One for each item, in order."},
+	{"FileEvaluation", "id?", "string|number", "The id of the request."},
+	{"FileEvaluation", "reduction?", "'none'|'mean'|'sum'|'batchmean'", ""},
+	{"FileEvaluation", "sum?", "Real", ""},
+	{"FileEvaluation", "denominator?", "Real", ""},
+	{"FileEvaluation", "weight?", "Reals", "The class weights that were made from counts."},
+	{"FileEvaluation", "terms?", "[TermResult]", "Of a weighted sum."},
+	{"FileEvaluation", "diagnostics?", "Diagnostics", ""},
+
 	{"InferRequest", "id?", "string", "Echoed in the reply."},
 	{"InferRequest", "parameters?", "{string|number|boolean|null}",
 	 "Parameters of the loss by name; dtype, diagnostics, nonfinite and max_locations; "

@@ -45,6 +45,10 @@ static void add_place(struct path *path, const struct api_source_place *place, c
 {
 	while (place->name && strcmp(place->name, name))
 		place++;
+	if (!place->pointer) {
+		add_name(path, name);
+		return;
+	}
 	add_step(path, place->pointer + 1, strlen(place->pointer + 1));
 	path->full = path->full || place->is_whole;
 }

@@ -15,8 +15,8 @@
 /* Where a member really stands, in a document that is not the one that is
  * decoded: its pointer, and whether that is as near as a pointer can come. */
 struct api_source_place {
-	const char *name; /* NULL ends a list: every other member */
-	const char *pointer;
+	const char *name;    /* NULL ends a list: every other member */
+	const char *pointer; /* NULL: where it seems */
 	bool is_whole;
 };
 

@@ -17,16 +17,49 @@ struct given {
 	int64_t shape[LOSS_RANK_MAX];
 };
 
-static enum api_problem read_axis(double size, const struct api_source *source, int axis,
-				  struct api_fault *fault)
+static enum api_problem check_size(double size, const char *what, const struct api_source *source,
+				   int index, struct api_fault *fault)
 {
-	const struct api_source at = {.parent = source, .index = (uint64_t)axis};
+	const struct api_source at = {.parent = source, .index = (uint64_t)index};
 
 	if (size >= 0 && size <= 0x1p53 && size == (double)(int64_t)size)
 		return API_PROBLEM_NONE;
 	return api_source_fail(&at, fault, API_OUT_OF_RANGE,
-			       "%.9g, expected the size of an axis: an integer of at least 0",
-			       size);
+			       "%.9g, expected %s: an integer of at least 0", size, what);
+}
+
+enum api_problem api_sizes_read(const struct api_document *doc, const struct api_array *array,
+				const char *what, const struct api_source *source,
+				struct api_arena *arena, int64_t *sizes, struct api_fault *fault)
+{
+	double reals[LOSS_RANK_MAX];
+	char path[API_SOURCE_BYTES_MAX];
+	enum api_problem problem = api_array_read(doc, array, LOSS_FLOAT64, reals, arena,
+						  api_source_path(source, path),
+						  &(struct loss_tensor){0}, NULL, fault);
+
+	for (int i = 0; i < (int)array->numbers && !problem; i++) {
+		problem = check_size(reals[i], what, source, i, fault);
+		sizes[i] = problem ? 0 : (int64_t)reals[i];
+	}
+	return problem;
+}
+
+enum api_problem api_shape_read(const struct api_document *doc, const json_t *node,
+				const struct api_source *source, struct api_arena *arena, int *rank,
+				int64_t shape[LOSS_RANK_MAX], struct api_fault *fault)
+{
+	const struct api_array *array = api_document_array(doc, node);
+
+	if (!array || array->rank != 1)
+		return api_source_fail(source, fault, API_WRONG_TYPE,
+				       "%s, expected a list of the sizes of the axes",
+				       api_found(doc, node));
+	if (array->numbers > LOSS_RANK_MAX)
+		return api_source_fail(source, fault, API_RANK, "%llu axes, expected at most %d",
+				       (unsigned long long)array->numbers, LOSS_RANK_MAX);
+	*rank = (int)array->numbers;
+	return api_sizes_read(doc, array, "the size of an axis", source, arena, shape, fault);
 }
 
 /* "shape": [2, 3] */
@@ -34,28 +67,8 @@ static enum api_problem read_shape(struct api_evaluation *ev, const json_t *node
 				   const struct api_source *source, struct given *given,
 				   struct api_fault *fault)
 {
-	const struct api_array *array = api_document_array(&ev->doc, node);
-	char path[API_SOURCE_BYTES_MAX];
-	double sizes[LOSS_RANK_MAX];
-	enum api_problem problem;
-
-	if (!array || array->rank != 1)
-		return api_source_fail(source, fault, API_WRONG_TYPE,
-				       "%s, expected a list of the sizes of the axes",
-				       api_found(&ev->doc, node));
-	if (array->numbers > LOSS_RANK_MAX)
-		return api_source_fail(source, fault, API_RANK, "%llu axes, expected at most %d",
-				       (unsigned long long)array->numbers, LOSS_RANK_MAX);
-	problem = api_array_read(&ev->doc, array, LOSS_FLOAT64, sizes, ev->arena,
-				 api_source_path(source, path), &(struct loss_tensor){0}, NULL,
-				 fault);
-	given->rank = (int)array->numbers;
-	for (int axis = 0; axis < given->rank && !problem; axis++) {
-		problem = read_axis(sizes[axis], source, axis, fault);
-		given->shape[axis] = problem ? 0 : (int64_t)sizes[axis];
-	}
 	given->has_shape = true;
-	return problem;
+	return api_shape_read(&ev->doc, node, source, ev->arena, &given->rank, given->shape, fault);
 }
 
 /* The array must fill the shape: flat, or nested as the shape says. */
@@ -144,17 +157,14 @@ static bool is_binary(const struct api_typed *typed)
 	return typed && typed->data;
 }
 
-/* The shape of a binary tensor, whose decoder has compared it with the bytes. */
-static enum api_problem look_at_binary(struct api_evaluation *ev, const json_t *node,
-				       const struct api_source *source, struct given *given,
-				       struct api_fault *fault)
+/* Its decoder has compared the shape with the bytes. */
+static enum api_problem look_at_binary(const struct api_source *source, struct given *given)
 {
-	const struct api_source *shape = api_source_member(ev->arena, source, "shape");
-
-	if (!shape)
-		return api_fail_memory(ev, fault);
 	given->source = source;
-	return read_shape(ev, json_object_get(node, "shape"), shape, given, fault);
+	given->has_shape = true;
+	given->rank = given->typed->rank;
+	memcpy(given->shape, given->typed->shape, sizeof given->shape);
+	return API_PROBLEM_NONE;
 }
 
 static enum api_problem look_at(struct api_evaluation *ev, const json_t *node,
@@ -165,7 +175,7 @@ static enum api_problem look_at(struct api_evaluation *ev, const json_t *node,
 
 	*given = (struct given){.typed = typed_of(ev, node)};
 	if (is_binary(given->typed))
-		return look_at_binary(ev, node, source, given, fault);
+		return look_at_binary(source, given);
 	if (json_is_object(node)) {
 		const struct api_source *data = api_source_member(ev->arena, source, "data");
 		const struct api_source *shape = api_source_member(ev->arena, source, "shape");
@@ -202,9 +212,13 @@ enum api_problem api_tensor_shape(struct api_evaluation *ev, const json_t *node,
 
 /* ---- Tensors -------------------------------------------------------------- */
 
-static struct api_tensor **first_of(struct api_evaluation *ev, const struct api_array *array)
+/* Where the tensors of one array are linked; NULL: a single number is read on
+ * the spot. */
+static struct api_tensor **first_of(struct api_evaluation *ev, const struct given *given)
 {
-	return &ev->by_array[array - ev->doc.arrays];
+	if (is_binary(given->typed))
+		return &ev->by_typed[given->typed - ev->typed];
+	return given->array ? &ev->by_array[given->array - ev->doc.arrays] : NULL;
 }
 
 static struct api_tensor *add_tensor(struct api_evaluation *ev, const struct api_source *source,
@@ -247,8 +261,8 @@ enum api_problem api_tensor_find(struct api_evaluation *ev, const json_t *node,
 
 	if (problem)
 		return problem;
-	for (struct api_tensor *t = given.array ? *first_of(ev, given.array) : NULL; t;
-	     t = t->same_array)
+	struct api_tensor **first = first_of(ev, &given);
+	for (struct api_tensor *t = first ? *first : NULL; t; t = t->same_array)
 		if (t->value.dtype == dtype) {
 			*tensor = t;
 			return API_PROBLEM_NONE;
@@ -263,13 +277,34 @@ enum api_problem api_tensor_find(struct api_evaluation *ev, const json_t *node,
 	made->value.rank = given.rank;
 	memcpy(made->value.shape, given.shape, sizeof given.shape);
 	*tensor = made;
-	if (is_binary(given.typed))
-		return API_PROBLEM_NONE;
-	if (!given.array)
+	if (!first)
 		return read_number(ev, &given, made, fault);
-	made->same_array = *first_of(ev, given.array);
-	*first_of(ev, given.array) = made;
+	made->same_array = *first;
+	*first = made;
 	return API_PROBLEM_NONE;
+}
+
+enum api_problem api_typed_take(struct api_evaluation *ev, const struct api_typed *typed,
+				size_t count, struct api_fault *fault)
+{
+	uint64_t elements = ev->doc.numbers, most = ev->limits->elements;
+
+	ev->by_typed = api_arena_array(ev->arena, count, sizeof(struct api_tensor *));
+	if (!ev->by_typed)
+		return api_fail_memory(ev, fault);
+	for (size_t i = 0; i < count; i++) {
+		ev->by_typed[i] = NULL;
+		if (__builtin_add_overflow(elements, typed[i].elements, &elements))
+			elements = UINT64_MAX;
+	}
+	ev->typed = typed;
+	ev->typed_count = count;
+	if (elements <= most)
+		return API_PROBLEM_NONE;
+	api_fault_set(fault, API_TOO_MANY_ELEMENTS, "%llu numbers, expected at most %llu",
+		      (unsigned long long)elements, (unsigned long long)most);
+	api_fault_limit(fault, most, elements);
+	return fault->problem;
 }
 
 enum api_problem api_tensors_complete(struct api_evaluation *ev, struct api_fault *fault)

@@ -14,8 +14,8 @@ enum { CHUNK_ELEMENTS = 32 << 10, TILE = 256 };
 /* ---- Types ----------------------------------------------------------------- */
 
 static const struct api_type_row types[API_TYPE_COUNT] = {
-#define X(name, bytes, is_integer, min, max, in_json)                                              \
-	[API_##name] = {#name, bytes, is_integer, min, max, in_json},
+#define X(name, safetensors, bytes, is_integer, min, max, in_json)                                 \
+	[API_##name] = {#name, safetensors, bytes, is_integer, min, max, in_json},
 	API_TYPES(X)
 #undef X
 };
@@ -32,6 +32,29 @@ enum api_type api_type_find(const char *name)
 	while (type < API_TYPE_COUNT && strcmp(types[type].name, name))
 		type++;
 	return (enum api_type)type;
+}
+
+enum api_type api_type_find_safetensors(const char *name)
+{
+	int type = 0;
+
+	while (type < API_TYPE_COUNT && strcmp(types[type].safetensors, name))
+		type++;
+	return (enum api_type)type;
+}
+
+bool api_typed_size(enum api_type type, int rank, const int64_t *shape, uint64_t *elements,
+		    uint64_t *bytes)
+{
+	struct loss_tensor tensor = {.rank = rank};
+
+	memcpy(tensor.shape, shape, (size_t)rank * sizeof *shape);
+
+	int64_t count = loss_tensor_elements(&tensor);
+	*elements = (uint64_t)count;
+	/* Wide enough for the arithmetic as well, whose elements take 8 bytes. */
+	return count >= 0 && (uint64_t)count <= SIZE_MAX / 8 &&
+	       !__builtin_mul_overflow(*elements, types[type].bytes, bytes);
 }
 
 /* ---- Loading --------------------------------------------------------------- */

@@ -23,27 +23,28 @@
 #include "numbers.h"
 #include "source.h"
 
-/* X(enum and name, bytes of an element, whether it holds integers, their least
- * and greatest, whether JSON may hold it) */
+/* X(enum and name in the Open Inference Protocol, name in safetensors, bytes of
+ * an element, whether it holds integers, their least and greatest, whether JSON
+ * may hold it) */
 #define API_TYPES(X)                                                                               \
-	X(BOOL, 1, true, 0, 1, true)                                                               \
-	X(UINT8, 1, true, 0, UINT8_MAX, true)                                                      \
-	X(INT32, 4, true, INT32_MIN, INT32_MAX, true)                                              \
-	X(INT64, 8, true, INT64_MIN, INT64_MAX, true)                                              \
-	X(FP16, 2, false, 0, 0, false)                                                             \
-	X(BF16, 2, false, 0, 0, false)                                                             \
-	X(FP32, 4, false, 0, 0, true)                                                              \
-	X(FP64, 8, false, 0, 0, true)
+	X(BOOL, "BOOL", 1, true, 0, 1, true)                                                       \
+	X(UINT8, "U8", 1, true, 0, UINT8_MAX, true)                                                \
+	X(INT32, "I32", 4, true, INT32_MIN, INT32_MAX, true)                                       \
+	X(INT64, "I64", 8, true, INT64_MIN, INT64_MAX, true)                                       \
+	X(FP16, "F16", 2, false, 0, 0, false)                                                      \
+	X(BF16, "BF16", 2, false, 0, 0, false)                                                     \
+	X(FP32, "F32", 4, false, 0, 0, true)                                                       \
+	X(FP64, "F64", 8, false, 0, 0, true)
 
 enum api_type {
-#define X(name, bytes, is_integer, min, max, in_json) API_##name,
+#define X(name, safetensors, bytes, is_integer, min, max, in_json) API_##name,
 	API_TYPES(X)
 #undef X
 		API_TYPE_COUNT
 };
 
 struct api_type_row {
-	const char *name;
+	const char *name, *safetensors;
 	size_t bytes;
 	bool is_integer;
 	int64_t min, max;
@@ -52,15 +53,24 @@ struct api_type_row {
 
 const struct api_type_row *api_type_at(enum api_type type);
 
-/* By its name; API_TYPE_COUNT if there is none. */
+/* By its name in the one or the other; API_TYPE_COUNT if there is none. */
 enum api_type api_type_find(const char *name);
+enum api_type api_type_find_safetensors(const char *name);
 
 struct api_typed {
 	const json_t *node; /* of the tensor in the request */
 	enum api_type type;
 	const char *data; /* little-endian, at any address; NULL: it is JSON */
+	/* Of binary data. */
+	int rank;
+	int64_t shape[LOSS_RANK_MAX];
 	uint64_t elements;
 };
+
+/* The elements of a shape and the bytes that they take in a type; false where
+ * that does not fit. */
+bool api_typed_size(enum api_type type, int rank, const int64_t *shape, uint64_t *elements,
+		    uint64_t *bytes);
 
 struct api_typed_chunk; /* private */
 

@@ -115,9 +115,15 @@ static bool read_request(const char *path, struct text *text, uint64_t most)
 	return read;
 }
 
+/* No JSON text has its '{' behind eight bytes of which the last are zeros. */
+static bool is_safetensors(const struct text *text)
+{
+	return text->bytes > 8 && text->data[8] == '{' && memcmp(text->data + 5, "\0\0", 3) == 0;
+}
+
 int srv_cli_eval(const struct srv_config *config, const char *argument)
 {
-	static const struct api_header type = {"Content-Type", "application/json"};
+	struct api_header type = {"Content-Type", "application/json"};
 	struct api_request request = {.headers = &type, .header_count = 1};
 	struct text text = {0};
 	struct api api;
@@ -126,6 +132,8 @@ int srv_cli_eval(const struct srv_config *config, const char *argument)
 	api_init(&api, config);
 	api_route_match("POST", "/v1/evaluate", &request.match);
 	if (read_request(argument, &text, config->limits.body_bytes)) {
+		if (is_safetensors(&text))
+			type.value = "application/vnd.safetensors";
 		request.body = text.data;
 		request.body_bytes = text.bytes;
 		status = answer(&api, &request);

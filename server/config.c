@@ -34,22 +34,24 @@ static const char *const formats[] = {"json", "text", NULL};
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
 /* The flag of each limit of the api: a limit without one does not compile. */
-#define FLAG_body_bytes   "max-body"
-#define FLAG_elements     "max-elements"
-#define FLAG_depth        "max-depth"
-#define FLAG_members      "max-members"
-#define FLAG_string_bytes "max-string"
-#define FLAG_batch_items  "max-batch"
-#define FLAG_terms        "max-terms"
-#define FLAG_locations    "max-locations"
-#define KIND_body_bytes   SIZE
-#define KIND_elements     INTEGER
-#define KIND_depth        INTEGER
-#define KIND_members      INTEGER
-#define KIND_string_bytes SIZE
-#define KIND_batch_items  INTEGER
-#define KIND_terms        INTEGER
-#define KIND_locations    INTEGER
+#define FLAG_body_bytes          "max-body"
+#define FLAG_elements            "max-elements"
+#define FLAG_depth               "max-depth"
+#define FLAG_members             "max-members"
+#define FLAG_string_bytes        "max-string"
+#define FLAG_tensor_header_bytes "max-tensor-header"
+#define FLAG_batch_items         "max-batch"
+#define FLAG_terms               "max-terms"
+#define FLAG_locations           "max-locations"
+#define KIND_body_bytes          SIZE
+#define KIND_elements            INTEGER
+#define KIND_depth               INTEGER
+#define KIND_members             INTEGER
+#define KIND_string_bytes        SIZE
+#define KIND_tensor_header_bytes SIZE
+#define KIND_batch_items         INTEGER
+#define KIND_terms               INTEGER
+#define KIND_locations           INTEGER
 
 static const struct setting settings[] = {
 	{.flag = "listen",

@@ -83,14 +83,37 @@ static void run_blocks(struct api_call *call, size_t blocks, enum schedule sched
 /* The validator takes a second for a hundred thousand numbers. */
 enum { RECORDED_BYTES_MAX = 128 << 10 };
 
+/* The text under "lossd" in the metadata of a safetensors file; malloc()ed. */
+static char *file_text(const struct answer *answer)
+{
+	uint64_t length;
+	char *text;
+
+	memcpy(&length, answer->text, sizeof length);
+
+	json_t *header = json_loadb(answer->text + 8, length, JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_ptr_nonnull(header);
+	ck_assert_int_eq(json_unpack(header, "{s:{s:s}}", "__metadata__", "lossd", &text), 0);
+	text = strdup(text);
+	json_decref(header);
+	return text;
+}
+
+static char *text_to_record(const struct answer *answer)
+{
+	if (!strcmp(answer->content_type, "application/vnd.safetensors"))
+		return file_text(answer);
+	return answer->json ? strdup(answer->text) : NULL;
+}
+
 /* One line a reply: route, status, media type and body. */
 static void record(const char *method, const char *path, const struct answer *answer)
 {
 	const char *file = getenv("LOSSD_REPLIES");
-	char *line = NULL;
+	char *line = NULL, *text;
 	size_t bytes = 0;
 
-	if (!file || !answer->json || answer->bytes > RECORDED_BYTES_MAX)
+	if (!file || answer->bytes > RECORDED_BYTES_MAX || !(text = text_to_record(answer)))
 		return;
 
 	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT, 0666);
@@ -99,7 +122,7 @@ static void record(const char *method, const char *path, const struct answer *an
 	ck_assert_ptr_nonnull(memory);
 	fprintf(memory,
 		"{\"method\":\"%s\",\"path\":\"%s\",\"status\":%d,\"type\":\"%s\",\"body\":%s}\n",
-		method, path, answer->status, answer->content_type, answer->text);
+		method, path, answer->status, answer->content_type, text);
 	fclose(memory);
 	/* Line breaks stand between tokens only. */
 	for (size_t i = 0; i + 1 < bytes; i++)
@@ -107,6 +130,7 @@ static void record(const char *method, const char *path, const struct answer *an
 	ck_assert_int_eq(write(fd, line, bytes), (ssize_t)bytes);
 	close(fd);
 	free(line);
+	free(text);
 }
 
 static void take_reply(struct answer *answer, const struct api_reply *reply)

@@ -2,7 +2,7 @@
  * Every reply of the api suites is held against the published contract.
  *
  * The suite is made before any test runs: it names the file that ask.c appends
- * replies to.  Its one test runs last of the api suites (they run by name), and
+ * replies to.  Its one test runs last of all (the Makefile puts it there), and
  * validates what has come together there.
  */
 #include <stdio.h>
