@@ -251,15 +251,22 @@ $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/r
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
 
-.PHONY: describe ulp bench
+.PHONY: describe ulp bench bench-deps
 describe: $(B)/tests/describe ## write api/openapi.json and the README's tables anew
 	@tests/describe.sh write $<
 
 ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every float32
 	$< --full
 
-bench: $(filter $(B)/tests/bench/%,$(PROGRAMS)) $(B)/lossd ## speed, beside the limits of the machine
-	@set -e; for program in $(filter $(B)/tests/bench/%,$^); do LOSSD_BIN=$(B)/lossd $$program; done
+BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+bench: $(BENCH) $(B)/lossd ## speed beside the peers and the limits; PART="requests numbers" runs only these
+	@/usr/bin/python3 -B tests/bench/bench.py $(B) $(PART)
+
+# Debian 12 has no orjson; without it FastAPI uses Python's own json.
+bench-deps: ## install what lossd is compared with
+	@deploy/install-packages build bench
+	@/usr/bin/python3 -m pip install --quiet --upgrade --target $(B)/bench/python orjson || \
+		echo "no orjson: FastAPI will do without"
 
 # ---- Fuzzing ---------------------------------------------------------------
 

@@ -1,13 +1,16 @@
 /*
  * How fast the losses are, beside the speed of memory.
  *
- * Each row: elements a second for the value, and for value and gradient, and
- * for a plain loop of load, add and store over as many elements, all with the
- * same threads, interleaved in one run; the best of several rounds.  The value
- * is checked before anything is timed: the threaded run must have the bits of
- * a serial one, and cross entropy, the reference of a plain double loop.
+ * Each row: seconds for the value, for value and gradient, and for a plain loop
+ * of load, add and store over as many elements, all with the same threads,
+ * interleaved in one run; the best of several rounds.  The value is checked
+ * before anything is timed: the threaded run must have the bits of a serial
+ * one, and cross entropy, the reference of a plain double loop.
  *
- *     build/tests/bench/losses [THREADS]
+ *     losses [THREADS [NAME]]      all rows, or those of one loss
+ *     losses THREADS "" FOLDER     for part_losses.py: the batch and its gradient
+ *                                  are written to the folder, and after each row
+ *                                  it waits for a line on standard input
  */
 #include <math.h>
 #include <pthread.h>
@@ -155,14 +158,27 @@ static double evaluate(struct work *w, bool gradient, bool threaded, double *los
 
 enum { LIMIT_BLOCK = 16384 };
 
+/* Sixteen floats, as the losses have them: -O2 alone would leave the loop with
+ * one, and a limit that is none. */
+typedef float floats __attribute__((vector_size(64), aligned(64)));
+
+#ifdef __x86_64__
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+static void
+add_one(floats *restrict to, const floats *restrict from, int64_t count)
+{
+	for (int64_t i = 0; i < count; i++)
+		to[i] = from[i] + 1.0f;
+}
+
 static void limit_block(void *ctx, int64_t block)
 {
 	struct work *w = ctx;
-	int64_t end = (block + 1) * LIMIT_BLOCK;
+	int64_t first = block * LIMIT_BLOCK, count = w->elements - first;
 
-	end = end < w->elements ? end : w->elements;
-	for (int64_t i = block * LIMIT_BLOCK; i < end; i++)
-		w->gradient[i] = w->x[i] + 1.0f;
+	count = count < LIMIT_BLOCK ? count : LIMIT_BLOCK;
+	add_one((floats *)(w->gradient + first), (const floats *)(w->x + first), count / 16);
 }
 
 static double limit(struct work *w)
@@ -275,28 +291,62 @@ static void check(struct work *w)
 	}
 }
 
-static void bench(const struct shape *s)
+/* ---- For another program -------------------------------------------------- */
+
+static void write_file(const char *folder, const char *name, const void *data, size_t bytes)
+{
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	file = fopen(path, "w");
+	if (!file || fwrite(data, 1, bytes, file) != bytes || fclose(file)) {
+		perror(path);
+		exit(1);
+	}
+}
+
+static void hand_over(const struct work *w, const char *folder)
+{
+	size_t bytes = (size_t)w->elements * sizeof *w->x;
+	const struct shape *s = w->shape;
+
+	write_file(folder, "x", w->x, bytes);
+	write_file(folder, "gradient", w->gradient, bytes);
+	if (s->classes)
+		write_file(folder, "targets", w->class_targets,
+			   (size_t)(s->n * s->d) * sizeof *w->class_targets);
+	else
+		write_file(folder, "targets", w->real_targets, bytes);
+}
+
+/* ---- Rows ----------------------------------------------------------------- */
+
+static void print_shape(const struct shape *s)
+{
+	printf("%lldx%lld", (long long)s->n, (long long)s->c);
+	if (s->rank == 3)
+		printf("x%lld", (long long)s->d);
+}
+
+static void bench(const struct shape *s, const char *folder)
 {
 	double value = INFINITY, gradient = INFINITY, memory_speed = INFINITY, loss;
 	struct work w;
-	char shape[64];
 
 	work_init(&w, s);
 	check(&w);
+	if (folder)
+		hand_over(&w, folder);
 	for (int round = 0; round < ROUNDS; round++) {
 		value = fmin(value, evaluate(&w, false, true, &loss));
 		gradient = fmin(gradient, evaluate(&w, true, true, &loss));
 		memory_speed = fmin(memory_speed, limit(&w));
 	}
-	if (s->rank == 3)
-		snprintf(shape, sizeof shape, "%lldx%lldx%lld", (long long)s->n, (long long)s->c,
-			 (long long)s->d);
-	else
-		snprintf(shape, sizeof shape, "%lldx%lld", (long long)s->n, (long long)s->c);
-	double giga = (double)w.elements * 1e-9;
-
-	printf("| %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f |\n", s->loss, shape, giga / value,
-	       giga / gradient, giga / memory_speed, memory_speed / value, memory_speed / gradient);
+	printf("%-20s\t", s->loss);
+	print_shape(s);
+	printf("\t%.9g\t%.3e\t%.3e\t%.3e\t%.2f\t%.2f\n", loss, value, gradient, memory_speed,
+	       memory_speed / value, memory_speed / gradient);
 	fflush(stdout);
 	work_release(&w);
 }
@@ -304,17 +354,19 @@ static void bench(const struct shape *s)
 int main(int argc, char **argv)
 {
 	int threads = argc > 1 ? atoi(argv[1]) : 2;
-	time_t now = time(NULL);
-	char date[32];
+	const char *name = argc > 2 ? argv[2] : "", *folder = argc > 3 ? argv[3] : NULL;
 
 	if (threads < 1 || threads > THREADS_MAX)
 		return 2;
 	team_start(threads);
-	strftime(date, sizeof date, "%Y-%m-%d", gmtime(&now));
-	printf("%s, %s, %d threads, float32; 10^9 elements/s\n\n", date, loss_isa(), threads);
-	printf("| loss | shape | value | value and gradient | load-add-store | value : limit | "
-	       "gradient : limit |\n|---|---|---|---|---|---|---|\n");
-	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-		bench(&shapes[i]);
+	printf("loss\tshape\tresult\tvalue_s\tgradient_s\tlimit_s\tvalue_of_limit\t"
+	       "gradient_of_limit\n");
+	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+		if (*name && strcmp(name, shapes[i].loss) != 0)
+			continue;
+		bench(&shapes[i], folder);
+		if (folder && getchar() == EOF)
+			return 1;
+	}
 	return 0;
 }

@@ -144,10 +144,9 @@ static void bench_reading(const char *name, const char *format, int row)
 		double library = best_time(read_by_library, &reading);
 		double ours = best_time(read_numbers, &reading);
 		check_reading(&reading);
-		printf("read   %-22s rows of %-5d %-8s %6.1f   library %6.1f   skim %5.2f GB/s\n",
-		       name, row, dtype == LOSS_FLOAT32 ? "float32" : "float64",
-		       NUMBERS / ours * 1e-6, NUMBERS / library * 1e-6,
-		       (double)reading.bytes / skim * 1e-9);
+		printf("read\t%s, rows of %d\t%s\t%.1f\t%.1f\t%.2f\n", name, row,
+		       dtype == LOSS_FLOAT32 ? "float32" : "float64", NUMBERS / ours * 1e-6,
+		       NUMBERS / library * 1e-6, (double)reading.bytes / skim * 1e-9);
 	}
 	api_document_release(&reading.doc);
 	api_arena_release(&reading.arena);
@@ -196,9 +195,8 @@ static void bench_writing(const char *name, const void *data, enum loss_dtype dt
 	memcpy(text, written, bytes + 1);
 	double ours = best_time(write_tensor, &tensor);
 	require(strcmp(text, written) == 0, "written otherwise than by the library");
-	printf("write  %-36s %-8s %6.1f   library %6.1f\n", name,
-	       dtype == LOSS_FLOAT32 ? "float32" : "float64", NUMBERS / ours * 1e-6,
-	       NUMBERS / library * 1e-6);
+	printf("write\t%s\t%s\t%.1f\t%.1f\t\n", name, dtype == LOSS_FLOAT32 ? "float32" : "float64",
+	       NUMBERS / ours * 1e-6, NUMBERS / library * 1e-6);
 }
 
 static void fill(double scale)
@@ -229,12 +227,12 @@ int main(void)
 	written = malloc((size_t)NUMBERS * TEXT_BYTES + 64);
 	require(text && written, "no memory");
 
-	puts("millions of numbers a second, one core");
+	puts("way\ttext\tdtype\tmillions_a_second\tlibrary\tskim_gb_a_second");
 	fill(4);
 	for (int row = 1000; row > 0; row = row > 10 ? 10 : 0) {
 		bench_reading("6 digits", "%.6g", row);
 		bench_reading("9 digits", "%.9g", row);
-		bench_reading("17 digits (as Python)", "%.17g", row);
+		bench_reading("17 digits", "%.17g", row);
 	}
 	bench_writing("within 4", singles, LOSS_FLOAT32);
 	bench_writing("within 4", doubles, LOSS_FLOAT64);
