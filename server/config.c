@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "loss.h"
+#include "resources.h"
 
 /* ---- The table ------------------------------------------------------------ */
 
@@ -115,8 +116,8 @@ static const struct setting settings[] = {
 	 MEMBER(queue_bytes),
 	 .min = KIB(64),
 	 .max = GIB(1 << 20),
-	 .init = GIB(1),
-	 .help = "memory of all requests together; more are told 503"},
+	 .init_text = "1GiB, or half the memory it may use",
+	 .help = "memory of all requests together, not less than --max-body; more are told 503"},
 	{.flag = "timeout",
 	 .kind = DURATION,
 	 MEMBER(timeout_ms),
@@ -391,6 +392,27 @@ static void set_defaults(struct srv_config *config)
 		else if (setting->kind != STRING && setting->kind != FLAG)
 			*(uint64_t *)member_of(config, setting) = setting->init;
 	}
+	config->limits.body_bytes = 0;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What nobody has set, by what the process may use.  The other half of the
+ * memory is for connections, threads and the system's buffers of their sockets. */
+static void set_by_resources(struct srv_config *config)
+{
+	struct api_limits limits;
+
+	api_limits_init(&limits);
+	if (config->workers == 0)
+		config->workers = srv_cpu_count();
+	if (config->queue_bytes == 0)
+		config->queue_bytes = least(GIB(1), srv_memory_bytes() / 2);
+	if (config->limits.body_bytes == 0)
+		config->limits.body_bytes = least(limits.body_bytes, config->queue_bytes);
 }
 
 static bool set_from_environment(struct srv_config *config, srv_environment *environment,
@@ -501,11 +523,10 @@ bool srv_config_parse(struct srv_config *config, int argc, char *const *argv,
 {
 	set_defaults(config);
 	if (!set_from_environment(config, environment, err) ||
-	    !set_from_arguments(config, argc, argv, err) || !check_together(config, err))
+	    !set_from_arguments(config, argc, argv, err))
 		return false;
-	if (config->workers == 0)
-		config->workers = srv_cpu_count();
-	return true;
+	set_by_resources(config);
+	return check_together(config, err);
 }
 
 /* ---- The table as text ---------------------------------------------------- */

@@ -36,7 +36,7 @@ struct srv_config {
 	uint64_t connections;
 	uint64_t connections_per_ip;
 	/* work */
-	uint64_t workers; /* 0 until srv_config_parse() has counted the CPUs */
+	uint64_t workers; /* this and others: 0 until srv_config_parse() has looked around */
 	uint64_t loops;
 	uint64_t inline_bytes;
 	uint64_t queue_requests;
@@ -76,9 +76,5 @@ bool srv_config_parse(struct srv_config *config, int argc, char *const *argv,
 /* The settings with their environment names, defaults and ranges. */
 void srv_config_help(FILE *out);
 void srv_config_markdown(FILE *out);
-
-/* CPUs this process may use: the smaller of its affinity and its control
- * groups' quota, at least 1. */
-uint64_t srv_cpu_count(void);
 
 #endif

@@ -46,7 +46,7 @@ class Settings(unittest.TestCase):
         self.bad(["--timeout", '"30"', "30s"], "--timeout", "30")
         self.bad(["--log-format", "json or text"], "--log-format", "xml")
         self.bad(["--insecure", "true or false"], "--insecure=perhaps")
-        self.bad(["--queue-bytes", "--max-body"], "--queue-bytes", "1MiB")
+        self.bad(["--queue-bytes", "--max-body"], "--queue-bytes=1MiB", "--max-body=2MiB")
         self.bad(["--wrokers", "did you mean --workers"], "--wrokers", "2")
         self.bad(["--", "no setting"], "--")
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "resources.h"
 
 Suite *config_suite(void);
 
@@ -51,7 +52,8 @@ START_TEST(defaults)
 	ck_assert_str_eq(config.listen.items[0], "127.0.0.1:8080");
 	ck_assert_uint_eq(config.workers, srv_cpu_count());
 	ck_assert_uint_eq(config.queue_requests, 256);
-	ck_assert_uint_eq(config.queue_bytes, 1 << 30);
+	ck_assert_uint_eq(config.queue_bytes,
+			  srv_memory_bytes() < 2u << 30 ? srv_memory_bytes() / 2 : 1u << 30);
 	ck_assert_uint_eq(config.timeout_ms, 30000);
 	ck_assert(!config.token_file && !config.insecure);
 	ck_assert_mem_eq(&config.limits, &limits, sizeof limits);
@@ -192,7 +194,9 @@ END_TEST
 
 START_TEST(a_body_must_fit_into_the_memory_of_all)
 {
-	ck_assert(!parse("--queue-bytes=1MiB", NULL));
+	ck_assert(!parse("--queue-bytes=1MiB", "--max-body=2MiB"));
+	ck_assert(parse("--queue-bytes=1MiB", NULL)); /* a body is never more */
+	ck_assert_uint_eq(config.limits.body_bytes, 1 << 20);
 	ck_assert(parse("--queue-bytes=1MiB", "--max-body=1MiB"));
 }
 END_TEST
