@@ -171,7 +171,7 @@ static void mine(struct loss_eval *e)
 				      : loss_param_number(&e->spec, "fallback_negatives", 0);
 	double kept = wanted < negatives ? wanted : negatives;
 
-	if (positives == 0)
+	if (positives == 0 || negatives == 0)
 		e->total.flags |= LOSS_FLAG_EVENT;
 	select_elements(e, (int64_t)kept);
 	e->in[e->operands - 1].data = e->work;
@@ -184,8 +184,10 @@ static void combine(struct loss_eval *e, int phase)
 {
 	if (mines(e) && phase == 0)
 		mine(e);
-	if (!mines(e) && phase < 0)
+	if (!mines(e) && phase < 0) {
+		e->total.units = e->units;
 		loss_settle_denominator(e, 1);
+	}
 }
 
 const struct loss_family loss_hard_negative_family = {.plan = plan, .combine = combine};

@@ -454,6 +454,8 @@ void loss_settle_denominator(struct loss_eval *e, double counted)
 		e->denominator = 1;
 		break;
 	}
+	if (e->total.units == 0 && e->units > 0)
+		e->total.flags |= LOSS_FLAG_EVENT;
 	/* Where nothing counts no gradient may: 0, not 0/0. */
 	e->gradient_scale = e->denominator == 0 ? 0 : e->out.scale / e->denominator;
 }

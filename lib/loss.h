@@ -243,6 +243,7 @@ struct loss_param_row {
 	size_t offset;
 	double init;   /* the default; for a choice its index; NaN: nothing (loss_maybe) */
 	bool required; /* there is no default */
+	bool is_eps;   /* added so that a quotient is not 0/0 */
 	struct loss_bound min, max;
 	const char *choices[LOSS_CHOICES_MAX]; /* NULL ends the list */
 	const char *doc;

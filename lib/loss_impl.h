@@ -97,9 +97,12 @@ enum loss_event {
 	LOSS_EVENT_LOG_FLOORED,
 	LOSS_EVENT_LOG_ZERO,
 	LOSS_EVENT_ZERO_TIMES_INF,
-	LOSS_EVENT_DIV_ZERO,
 	LOSS_EVENT_GRADIENT_FLOORED,
-	LOSS_EVENT_BAD_PROB, /* makes the call fail */
+	LOSS_EVENT_EXP_OVERFLOW,
+	LOSS_EVENT_INF_MINUS_INF,
+	LOSS_EVENT_DOMAIN,           /* the log of a negative number */
+	LOSS_EVENT_TARGET_AT_MASKED, /* a target where the log-probability is -Infinity */
+	LOSS_EVENT_BAD_PROB,         /* makes the call fail */
 	LOSS_EVENT_COUNT
 };
 
@@ -146,8 +149,10 @@ struct loss_slopes {
 	bool counts;
 };
 
-/* The sums of one unit, after phase `prepare` (overlap.c). */
+/* The sums of one unit, after phase `prepare`, and whether they are nothing
+ * beside the smoothing (overlap.c). */
 struct loss_overlap loss_overlap_of(const struct loss_eval *e, int64_t unit);
+bool loss_smoothing_decides(const struct loss_eval *e, const struct loss_overlap *sums);
 
 enum loss_row_layout { LOSS_ROWS_ACROSS, LOSS_ROWS_SHORT, LOSS_ROWS_STRIDED };
 
@@ -234,6 +239,7 @@ struct loss_impl {
 	double (*class_factor)(const void *params, int64_t k);
 	bool weight_sum;     /* rowwise: the mean divides by the weights of the targets */
 	bool loss_per_class; /* rowwise: `none` answers one number per class */
+	bool balances;       /* it is itself an answer to classes of unequal size */
 	/* Another family for logits than for log-probabilities. */
 	const struct loss_family *logits_family;
 	/* Overlap: value and derivatives from the sums, in float64. */
@@ -316,6 +322,9 @@ void loss_settle_denominator(struct loss_eval *e, double counted);
 /* The value of a parameter by name, for the few that drivers know; `absent` if
  * the loss has none. */
 double loss_param_number(const struct loss_spec *spec, const char *name, double absent);
+
+/* The sum of the parameters that keep a quotient from 0/0 (is_eps). */
+double loss_eps_sum(const struct loss_spec *spec);
 
 /* ---- What only the data could show (report.c) ----------------------------- */
 

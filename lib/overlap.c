@@ -100,6 +100,15 @@ static void put_loss(const struct loss_eval *e, int64_t unit, double loss)
 		((double *)e->out.losses)[unit] = loss;
 }
 
+/* Prediction and target so empty that what keeps the quotient from 0/0 is all
+ * there is of it (finding smoothing_decided). */
+bool loss_smoothing_decides(const struct loss_eval *e, const struct loss_overlap *sums)
+{
+	double eps = loss_eps_sum(&e->spec);
+
+	return eps > 0 && sums->p + sums->y <= eps;
+}
+
 static void settle(struct loss_eval *e)
 {
 	struct loss_slopes *slopes = e->slopes = (void *)((char *)e->work + sums_bytes(e));
@@ -120,6 +129,8 @@ static void settle(struct loss_eval *e)
 		put_loss(e, unit, loss);
 		if (!isfinite(loss))
 			e->total.flags |= LOSS_FLAG_NONFINITE;
+		if (left && loss_smoothing_decides(e, &sums))
+			e->total.flags |= LOSS_FLAG_EVENT;
 		struct loss_slopes slope = {d_i * factor * e->gradient_scale,
 					    d_p * factor * e->gradient_scale,
 					    factor != 0 && e->gradient_scale != 0};

@@ -199,6 +199,16 @@ enum loss_code loss_spec_check(const struct loss_spec *spec, struct loss_error *
 	return check_reduction(spec, err);
 }
 
+double loss_eps_sum(const struct loss_spec *spec)
+{
+	double sum = 0;
+
+	for (int i = 0; i < spec->loss->param_count; i++)
+		if (spec->loss->params[i].is_eps)
+			sum += *(const double *)(spec->params + spec->loss->params[i].offset);
+	return sum;
+}
+
 double loss_param_number(const struct loss_spec *spec, const char *name, double absent)
 {
 	for (int i = 0; i < spec->loss->param_count; i++) {

@@ -185,6 +185,8 @@ static void fill_class_weights(struct loss_eval *e)
 
 		if (impl->class_factor)
 			weight *= impl->class_factor(e->spec.params, k);
+		if (weight < 0)
+			e->total.flags |= LOSS_FLAG_EVENT;
 		if (e->spec.dtype == LOSS_FLOAT32)
 			((float *)e->class_weights)[k] = (float)weight;
 		else

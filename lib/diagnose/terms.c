@@ -5,14 +5,25 @@ static const enum loss_finding_code codes[LOSS_EVENT_COUNT] = {
 	[LOSS_EVENT_LOG_FLOORED] = LOSS_FINDING_LOG_FLOORED,
 	[LOSS_EVENT_LOG_ZERO] = LOSS_FINDING_LOG_ZERO,
 	[LOSS_EVENT_ZERO_TIMES_INF] = LOSS_FINDING_ZERO_TIMES_INF,
-	[LOSS_EVENT_DIV_ZERO] = LOSS_FINDING_DIV_ZERO,
 	[LOSS_EVENT_GRADIENT_FLOORED] = LOSS_FINDING_GRADIENT_FLOORED,
+	[LOSS_EVENT_EXP_OVERFLOW] = LOSS_FINDING_EXP_OVERFLOW,
+	[LOSS_EVENT_INF_MINUS_INF] = LOSS_FINDING_INF_MINUS_INF,
+	[LOSS_EVENT_DOMAIN] = LOSS_FINDING_DOMAIN,
+	[LOSS_EVENT_TARGET_AT_MASKED] = LOSS_FINDING_TARGET_AT_MASKED_CLASS,
 };
 
 struct term_scan {
 	struct loss_scan scan;
 	struct diagnosis *d;
 };
+
+/* A probability has no mask: 0 is the log of it. */
+static enum loss_finding_code code_of(const struct loss_eval *e, enum loss_event event)
+{
+	if (event == LOSS_EVENT_TARGET_AT_MASKED && e->form == LOSS_ROLE_PROBS)
+		return LOSS_FINDING_LOG_ZERO;
+	return codes[event];
+}
 
 static void hit(struct loss_scan *scan, enum loss_event event, int64_t element)
 {
@@ -22,7 +33,7 @@ static void hit(struct loss_scan *scan, enum loss_event event, int64_t element)
 	if (event == LOSS_EVENT_BAD_PROB ||
 	    (event == LOSS_EVENT_GRADIENT_FLOORED && !wants_gradient))
 		return;
-	finding_add(d, codes[event], d->e->form, PLACE_ELEMENT, element);
+	finding_add(d, code_of(d->e, event), d->e->form, PLACE_ELEMENT, element);
 }
 
 static void describe(struct diagnosis *d, struct loss_finding *finding)
@@ -58,8 +69,6 @@ void find_in_terms(struct diagnosis *d)
 	struct term_scan scan = {.scan.hit = hit, .d = d};
 	int before = d->finding_count;
 
-	if (!(d->result->flags & LOSS_FLAG_EVENT) && !d->options->full)
-		return;
 	if (!e->kernels->scan[e->form])
 		return;
 	for (int64_t b = 0; b < loss_ceil_div(e->block_total, e->block_units); b++)

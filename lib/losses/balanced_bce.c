@@ -67,6 +67,6 @@ const struct loss loss_described_balanced_bce = {
 	.example = "\"probs\": [[0.6, 0.3, 0.8], [0.1, 0.7, 0.4]], \"targets\": [[1, 0, 0], [0, 1, "
 		   "1]]",
 	.ulp = 6,
-	.impl = &(const struct loss_impl){.family = &loss_balanced_family},
+	.impl = &(const struct loss_impl){.family = &loss_balanced_family, .balances = true},
 };
 #endif

@@ -12,11 +12,11 @@ struct huber_params {
 INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	const struct huber_params *p = loss_params_of(e);
-	vec d = in[0] - in[1], size = v_abs(d), half = v_set(R(0.5)), delta = v_set((real)p->delta);
+	vec d = residual(in[0], in[1], seen), size = v_abs(d), half = v_set(R(0.5)),
+	    delta = v_set((real)p->delta);
 	mask near = v_le(size, delta);
 	vec far = v_select(v_isnan(d), d, v_copysign(delta, d));
 
-	(void)seen;
 	grad[0] = v_select(near, d, far);
 	grad[1] = -grad[0];
 	return v_select(near, half * size * size, delta * (size - half * delta));

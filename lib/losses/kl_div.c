@@ -19,9 +19,11 @@ struct kl_div_params {
 /* y (log y - x) and its derivatives; y, log y and x as the callers have them. */
 INLINE vec divergence(vec y, vec log_y, vec x, vec *dy, struct seen *seen)
 {
-	mask on = v_ne(y, v_set(0));
+	mask on = v_ne(y, v_set(0)), masked = v_eq(x, v_set(NEGATIVE_INFINITY));
 
-	see(seen, LOSS_EVENT_ZERO_TIMES_INF, m_andnot(v_eq(x, v_set(NEGATIVE_INFINITY)), on));
+	see(seen, LOSS_EVENT_ZERO_TIMES_INF, m_andnot(masked, on));
+	see_nonfinite(seen, LOSS_EVENT_TARGET_AT_MASKED, m_and(masked, on));
+	see_nonfinite(seen, LOSS_EVENT_DOMAIN, v_lt(y, v_set(0)));
 	*dy = log_y - x;
 	return v_and(on, y * (log_y - x));
 }
@@ -32,6 +34,9 @@ INLINE vec of_log_probs(const vec *in, vec *grad, const struct loss_eval *e, str
 	vec x = in[0], one = v_set(1);
 	vec y = p->log_target ? v_exp(in[1]) : in[1];
 	vec log_y = p->log_target ? in[1] : v_log(in[1]);
+
+	if (p->log_target)
+		see_nonfinite(seen, LOSS_EVENT_EXP_OVERFLOW, m_andnot(v_isinf(y), v_isinf(in[1])));
 	vec loss = divergence(y, log_y, x, &grad[1], seen);
 
 	grad[0] = -y;
@@ -57,7 +62,9 @@ INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *
 {
 	vec gap = v_log(q) - ls;
 
-	(void)e, (void)seen;
+	see_nonfinite(seen, LOSS_EVENT_DOMAIN, v_lt(q, v_set(0)));
+	if (e->log_targets)
+		see_nonfinite(seen, LOSS_EVENT_EXP_OVERFLOW, v_isinf(q));
 	*d = (struct slopes){.ls = -(w * q), .q = w * (gap + v_set(1))};
 	return w * (q * gap);
 }

@@ -3,10 +3,10 @@
 
 INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
-	vec d = in[0] - in[1];
+	vec d = residual(in[0], in[1], seen);
 	vec sign = v_select(v_eq(d, v_set(0)), d, v_copysign(v_set(1), d));
 
-	(void)e, (void)seen;
+	(void)e;
 	grad[0] = v_select(v_isnan(d), d, sign);
 	grad[1] = -grad[0];
 	return v_abs(d);

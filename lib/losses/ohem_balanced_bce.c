@@ -72,12 +72,12 @@ const struct loss loss_described_ohem_balanced_bce = {
 		    LOSS_PARAM(ohem_balanced_bce_params, negative_ratio, .init = 3, AT_LEAST(0),
 			       .doc = "Negatives kept for each positive."),
 		    LOSS_PARAM(ohem_balanced_bce_params, eps, .init = 1e-6, AT_LEAST(0),
-			       .doc = "Added to the denominator."),
+			       .is_eps = true, .doc = "Added to the denominator."),
 		    LOSS_PARAM(ohem_balanced_bce_params, fallback_negatives, .init = 0, AT_LEAST(0),
 			       .doc = "Negatives kept when there is no positive.")),
 	.example = "\"probs\": [[0.6, 0.3, 0.8], [0.1, 0.7, 0.4]], \"targets\": [[1, 0, 0], [0, 1, "
 		   "0]]",
 	.ulp = 4,
-	.impl = &(const struct loss_impl){.family = &loss_hard_negative_family},
+	.impl = &(const struct loss_impl){.family = &loss_hard_negative_family, .balances = true},
 };
 #endif

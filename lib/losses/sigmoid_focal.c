@@ -79,6 +79,6 @@ const struct loss loss_described_sigmoid_focal = {
 			   .doc = "Weight of the positives; 1 - alpha is that of the negatives.")),
 	.example = "\"logits\": [2.1, -1.3, 0.4], \"targets\": [1, 0, 1]",
 	.ulp = 14, /* gamma 5 multiplies the relative error of u, 2.5, by five */
-	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},
+	.impl = &(const struct loss_impl){.family = &loss_elementwise_family, .balances = true},
 };
 #endif

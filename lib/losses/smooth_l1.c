@@ -12,11 +12,11 @@ struct smooth_l1_params {
 INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	const struct smooth_l1_params *p = loss_params_of(e);
-	vec d = in[0] - in[1], size = v_abs(d), half = v_set(R(0.5)), beta = v_set((real)p->beta);
+	vec d = residual(in[0], in[1], seen), size = v_abs(d), half = v_set(R(0.5)),
+	    beta = v_set((real)p->beta);
 	mask near = v_lt(size, beta);
 	vec sign = v_select(v_eq(d, v_set(0)), d, v_copysign(v_set(1), d));
 
-	(void)seen;
 	grad[0] = v_select(near, d / beta, v_select(v_isnan(d), d, sign));
 	grad[1] = -grad[0];
 	return v_select(near, half * size * (size / beta), size - half * beta);

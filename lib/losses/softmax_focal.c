@@ -80,6 +80,7 @@ const struct loss loss_described_softmax_focal = {
 	.example = "\"logits\": [[0.2, 0.3, 0.4], [-0.02, -0.13, 0.2]], \"targets\": [0, 2]",
 	.ulp = 8,
 	.impl = &(const struct loss_impl){.family = &loss_rowwise_family,
+					  .balances = true,
 					  .class_factor = class_factor},
 };
 #endif

@@ -28,6 +28,16 @@ enum { ELEMENT_INPUTS = 3 }; /* the most that one element function reads */
 
 typedef vec element_fn(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen);
 
+/* x - y, for losses of a residual. */
+INLINE vec residual(vec x, vec y, struct seen *seen)
+{
+	vec d = x - y;
+
+	see_nonfinite(seen, LOSS_EVENT_INF_MINUS_INF,
+		      m_andnot(m_andnot(v_isnan(d), v_isnan(x)), v_isnan(y)));
+	return d;
+}
+
 /* Which derivatives a build of the loop computes. */
 enum element_grads { GRAD_NONE, GRAD_PREDICTION, GRAD_ALL };
 
