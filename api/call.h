@@ -80,6 +80,8 @@ void api_handle_stats(struct api_call *call);   /* host.c */
 void api_handle_metrics(struct api_call *call);
 void api_handle_healthz(struct api_call *call);
 void api_handle_readyz(struct api_call *call);
+void api_handle_oip_live(struct api_call *call);
+void api_handle_oip_ready(struct api_call *call);
 void api_handle_oip_server(struct api_call *call); /* oip.c */
 void api_handle_oip_model(struct api_call *call);
 void api_handle_oip_model_ready(struct api_call *call);

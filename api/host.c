@@ -50,17 +50,28 @@ static size_t reply_metrics(struct api_call *call)
 			    : "text/plain; version=0.0.4; charset=utf-8");
 }
 
-static size_t reply_health(struct api_call *call, const char *status, const char *why)
+/* Ready or not, in one of two languages. */
+static size_t reply_readiness(struct api_call *call,
+			      void (*write)(struct api_text *text, bool is_ready))
 {
+	const struct api_host *host = &call->api->host;
+	const char *why = NULL;
 	struct api_text text;
 
+	if (!host->ready)
+		return no_route(call);
+
+	bool is_ready = host->ready(host->ctx, &why);
 	api_text_init(&text, &call->arena);
 	api_text_open(&text, '{');
-	api_text_member(&text, "status", status);
-	if (why)
-		api_text_member(&text, "why", why);
+	write(&text, is_ready);
+	if (!is_ready)
+		api_text_member(&text, "why", why ? why : "not ready");
 	api_text_close(&text, '}');
-	return api_call_reply_text(call, &text);
+	api_call_reply_text(call, &text);
+	if (!is_ready && call->reply.problem == API_PROBLEM_NONE)
+		call->reply.status = 503;
+	return 0;
 }
 
 /* From constant text, so that being out of memory does not look like being dead. */
@@ -71,19 +82,31 @@ static size_t reply_live(struct api_call *call)
 	return api_call_reply_static(call, live, sizeof live - 1);
 }
 
+static size_t reply_oip_live(struct api_call *call)
+{
+	static const char live[] = "{\"live\":true}";
+
+	return api_call_reply_static(call, live, sizeof live - 1);
+}
+
+static void write_status(struct api_text *text, bool is_ready)
+{
+	api_text_member(text, "status", is_ready ? "ready" : "not_ready");
+}
+
 static size_t reply_ready(struct api_call *call)
 {
-	const struct api_host *host = &call->api->host;
-	const char *why = NULL;
+	return reply_readiness(call, write_status);
+}
 
-	if (!host->ready)
-		return no_route(call);
-	if (host->ready(host->ctx, &why))
-		return reply_health(call, "ready", NULL);
-	reply_health(call, "not_ready", why ? why : "not ready");
-	if (call->reply.problem == API_PROBLEM_NONE)
-		call->reply.status = 503;
-	return 0;
+static void write_oip_ready(struct api_text *text, bool is_ready)
+{
+	api_text_member_bool(text, "ready", is_ready);
+}
+
+static size_t reply_oip_ready(struct api_call *call)
+{
+	return reply_readiness(call, write_oip_ready);
 }
 
 void api_handle_stats(struct api_call *call)
@@ -104,4 +127,14 @@ void api_handle_healthz(struct api_call *call)
 void api_handle_readyz(struct api_call *call)
 {
 	call->step = reply_ready;
+}
+
+void api_handle_oip_live(struct api_call *call)
+{
+	call->step = reply_oip_live;
+}
+
+void api_handle_oip_ready(struct api_call *call)
+{
+	call->step = reply_oip_ready;
 }

@@ -499,6 +499,22 @@ static enum loss_dtype dtype_of(const struct api_oip *oip)
 	return LOSS_FLOAT32;
 }
 
+/* KServe's client names the model in the body as well. */
+static enum api_problem check_model_name(struct api_evaluation *ev, struct api_fault *fault)
+{
+	const char *name = NULL;
+
+	if (!json_object_get(ev->doc.root, "model_name"))
+		return API_PROBLEM_NONE;
+	if (read_string(ev, ev->doc.root, "model_name", &root_source, &name, fault))
+		return fault->problem;
+	if (loss_find(name) != ev->oip->loss)
+		return api_source_fail_member(
+			&root_source, "model_name", fault, API_CONFLICTING_INPUTS,
+			"\"%.60s\", and the path names %s", name, ev->oip->loss->name);
+	return API_PROBLEM_NONE;
+}
+
 static enum api_problem decode_item(struct api_evaluation *ev, struct api_fault *fault)
 {
 	struct api_item *item;
@@ -533,12 +549,13 @@ static enum api_problem begin(struct api_evaluation *ev, struct api_fault *fault
 
 enum api_problem api_oip_decode(struct api_evaluation *ev, struct api_fault *fault)
 {
-	static const char *const known[] = {"id", "parameters", "inputs", "outputs", NULL};
+	static const char *const known[] = {"id",     "model_name", "parameters",
+					    "inputs", "outputs",    NULL};
 
 	if (begin(ev, fault) || read_body(ev, fault) ||
 	    check_members(ev->doc.root, &root_source, known, fault) || read_id(ev, fault) ||
-	    read_inputs(ev, fault) || read_parameters(ev, fault) || read_outputs(ev, fault) ||
-	    decode_item(ev, fault) || check_diagnostics(ev, fault))
+	    check_model_name(ev, fault) || read_inputs(ev, fault) || read_parameters(ev, fault) ||
+	    read_outputs(ev, fault) || decode_item(ev, fault) || check_diagnostics(ev, fault))
 		return fault->problem;
 	return api_tensors_complete(ev, fault);
 }

@@ -80,7 +80,7 @@ static void write_responses(struct api_text *text, const struct api_route *route
 	close_response(text);
 	if (route->flags & API_ROUTE_BODY)
 		write_problems(text);
-	else if (route->handle == api_handle_readyz)
+	else if (route->handle == api_handle_readyz || route->handle == api_handle_oip_ready)
 		write_response(text, "503", "Not ready.", API_JSON, route->reply_schema);
 	if (!(route->flags & API_ROUTE_BODY))
 		write_response(text, "default", "A problem.", API_PROBLEM_JSON, "Problem");

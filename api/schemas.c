@@ -75,6 +75,7 @@ static const struct row {
 	{"FileEvaluation", "diagnostics?", "Diagnostics", ""},
 
 	{"InferRequest", "id?", "string", "Echoed in the reply."},
+	{"InferRequest", "model_name?", "string", "The loss that the path names."},
 	{"InferRequest", "parameters?", "{string|number|boolean|null}",
 	 "Parameters of the loss by name; dtype, diagnostics, nonfinite and max_locations; "
 	 "gradient (a boolean, or names with commas between them); binary_data_output."},
@@ -102,6 +103,9 @@ static const struct row {
 	{"InferOutput", "shape", "[integer]", "A reduced loss has the shape [1]."},
 	{"InferOutput", "parameters?", "object", "binary_data_size of a binary tensor."},
 	{"InferOutput", "data?", "[Real]|[string]", "Flat; diagnostics are one JSON document."},
+	{"ServerLive", "live", "boolean", ""},
+	{"ServerReady", "ready", "boolean", ""},
+	{"ServerReady", "why?", "string", ""},
 	{"ServerMetadata", "name", "string", ""},
 	{"ServerMetadata", "version", "string", ""},
 	{"ServerMetadata", "extensions", "[string]", ""},

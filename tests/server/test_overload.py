@@ -45,6 +45,8 @@ class FullQueue(unittest.TestCase):
             self.assertGreaterEqual(int(reply.headers["retry-after"]), 1)
             self.assertEqual(server.get("/healthz").status, 200)
             self.assertEqual(server.get("/readyz").status, 503)
+            reply = server.get("/v2/health/ready")
+            self.assertEqual((reply.status, reply.json["ready"]), (503, False))
             self.assertEqual(server.post(EXAMPLE).status, 200, "small ones need no queue")
             self.assertEqual(server.stats()["queue"]["rejected"]["queue_full"], 1)
             for one in held:
