@@ -36,7 +36,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 CC_VERSION := $(shell $(CC) -dumpversion 2>/dev/null)
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 
-# Each loss is compiled once for every one of these; the CPU chooses at start.
+# Each kernel is compiled once for every one of these; the CPU chooses at start.
 ISAS_x86_64 := baseline v3 v4
 ISAS := $(or $(ISAS_$(MACHINE)),baseline)
 REALS := 32 64
@@ -52,7 +52,8 @@ B := build$(if $(VARIANT),/$(VARIANT))
 
 # ---- Sources ---------------------------------------------------------------
 
-LOSS_C   := $(wildcard lib/losses/*.c)
+# Compiled for every ISA and dtype.
+KERNEL_C := $(wildcard lib/losses/*.c lib/diagnose/kernels/*.c)
 LIB_C    := $(wildcard lib/*.c lib/simd/*.c lib/diagnose/*.c)
 API_C    := $(wildcard api/*.c)
 API_CC   := $(wildcard api/*.cc)
@@ -76,7 +77,7 @@ objects  = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
 variants = $(foreach isa,$(ISAS),$(foreach real,$(REALS), \
 	$(addprefix $(B)/,$(1:.c=.$(isa).f$(real).o))))
 
-LIB_O     := $(call objects,$(LIB_C)) $(call variants,$(LOSS_C))
+LIB_O     := $(call objects,$(LIB_C)) $(call variants,$(KERNEL_C))
 API_O     := $(call objects,$(API_C) $(API_CC))
 SERVER_O  := $(call objects,$(SERVER_C))
 SUPPORT_O := $(call objects,$(SUPPORT_C)) $(call variants,$(VARIANT_C))
@@ -305,11 +306,11 @@ lint: ## cppcheck, clang-tidy and shellcheck
 	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
 		--suppress=uninitvar --suppress=ctuuninitvar --inline-suppr --error-exitcode=1 \
 		-Ilib -Iapi -Iserver -DLOSS_ISA=baseline -DLOSS_REAL=32 \
-		$(LIB_C) $(LOSS_C) $(API_C) $(SERVER_C)
+		$(LIB_C) $(KERNEL_C) $(API_C) $(SERVER_C)
 	shellcheck -S warning .ci/run deploy/install-packages $(wildcard deploy/*.sh tests/*.sh tests/*/*.sh)
 	clang-tidy --quiet --warnings-as-errors='*' $(LIB_C) $(API_C) $(SERVER_C) -- \
 		-std=gnu11 -Ilib -Iapi -Iserver
-	clang-tidy --quiet --warnings-as-errors='*' $(LOSS_C) -- \
+	clang-tidy --quiet --warnings-as-errors='*' $(KERNEL_C) -- \
 		-std=gnu11 -Ilib -DLOSS_ISA=baseline -DLOSS_REAL=32
 
 # ---- Installing ------------------------------------------------------------

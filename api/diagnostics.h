@@ -9,6 +9,9 @@
 void api_findings_write(struct api_text *text, const struct api_term *term, int index,
 			int64_t places);
 
+/* The statistics of an item, which was diagnosed in full, as a value. */
+void api_statistics_write(struct api_text *text, const struct api_item *item);
+
 /* A spec as a loss object that may be sent: the name and what is not default. */
 void api_spec_write(struct api_text *text, const struct loss_spec *spec);
 

@@ -308,6 +308,10 @@ void api_diagnostics_write(struct api_text *text, const struct api_item *item)
 		api_findings_write(text, &item->terms[i], item->is_sum ? (int)i : -1,
 				   item->options.locations);
 	api_text_close(text, ']');
+	if (item->options.diagnostics == API_DIAGNOSTICS_FULL) {
+		api_text_key(text, "stats");
+		api_statistics_write(text, item);
+	}
 	api_text_close(text, '}');
 }
 

@@ -133,13 +133,16 @@ static enum api_problem make_outputs(struct api_evaluation *ev, struct api_item 
 	if (!term->outputs.scratch)
 		return api_fail_memory(ev, fault);
 	take_gradients(item, term);
-	if (term->spec.common.reduction != LOSS_NONE)
+	if (term->spec.common.reduction != LOSS_NONE &&
+	    item->options.diagnostics != API_DIAGNOSTICS_FULL)
 		return API_PROBLEM_NONE;
+	/* A full diagnosis reads them, which saves it an evaluation. */
 	term->outputs.losses = api_arena_alloc_aligned64(ev->arena, tensor_bytes(&losses));
 	if (!term->outputs.losses)
 		return api_fail_memory(ev, fault);
 	losses.data = term->outputs.losses;
-	item->losses = losses;
+	if (term->spec.common.reduction == LOSS_NONE)
+		item->losses = losses;
 	return API_PROBLEM_NONE;
 }
 

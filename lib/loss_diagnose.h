@@ -101,6 +101,67 @@ struct loss_finding {
 	struct loss_remedy remedies[LOSS_REMEDIES_MAX];
 };
 
+/* ---- Statistics ----------------------------------------------------------- */
+
+/* The quantiles that are told, in percent. */
+#define LOSS_QUANTILES(X) X(1) X(5) X(25) X(50) X(75) X(95) X(99)
+
+enum {
+#define X(percent) LOSS_P##percent,
+	LOSS_QUANTILES(X)
+#undef X
+		LOSS_QUANTILE_COUNT
+};
+
+/* The types a tensor may be narrowed to: name, largest number and smallest
+ * positive one. */
+#define LOSS_NARROW_TYPES(X)                                                                       \
+	X(FLOAT16, float16, 65504.0, 0x1p-24)                                                      \
+	X(BFLOAT16, bfloat16, 0x1.fep127, 0x1p-133)                                                \
+	X(FLOAT32, float32, 0x1.fffffep127, 0x1p-149)
+
+enum loss_narrow_type {
+#define X(name, text, largest, smallest) LOSS_NARROW_##name,
+	LOSS_NARROW_TYPES(X)
+#undef X
+		LOSS_NARROW_COUNT
+};
+
+/* A tensor in numbers.  min to smallest and the quantiles are those of the
+ * finite elements, NaN where there is none. */
+struct loss_summary {
+	int64_t count, finite, nan, pos_inf, neg_inf, zeros, subnormals;
+	int64_t saturated; /* probabilities that are exactly 0 or 1; -1: it holds none */
+	double min, max, mean;
+	double std;      /* of the population: squares over the count */
+	double norm;     /* Euclidean */
+	double smallest; /* magnitude other than 0 */
+	/* By LOSS_QUANTILES, linear between neighbours; of all elements, or of
+	 * `quantile_count` spread over the tensor. */
+	double quantiles[LOSS_QUANTILE_COUNT];
+	int64_t quantile_count;
+	/* By loss_narrow_type, powers of two: how much the largest magnitude may grow
+	 * before it overflows, and the smallest may shrink before it is lost.  NaN
+	 * where all is 0. */
+	double headroom[LOSS_NARROW_COUNT], footroom[LOSS_NARROW_COUNT];
+};
+
+struct loss_tensor_summary {
+	enum loss_role role;
+	struct loss_summary summary;
+};
+
+/* What `full` adds to a diagnosis. */
+struct loss_statistics {
+	int input_count; /* real-valued ones */
+	struct loss_tensor_summary inputs[LOSS_INPUTS_MAX];
+	int gradient_count; /* that were asked for */
+	struct loss_tensor_summary gradients[LOSS_INPUTS_MAX];
+	struct loss_summary losses; /* unreduced */
+};
+
+/* ---- The diagnosis -------------------------------------------------------- */
+
 enum loss_verdict { LOSS_VERDICT_OK, LOSS_VERDICT_WARNING, LOSS_VERDICT_NONFINITE };
 const char *loss_verdict_name(enum loss_verdict verdict);
 
@@ -110,6 +171,7 @@ struct loss_diagnosis {
 	const struct loss_finding *findings;
 	bool has_effect; /* some loss or gradient is not finite; same for every finding */
 	struct loss_effect effect;
+	const struct loss_statistics *statistics; /* NULL unless `full` */
 };
 
 struct loss_diagnose_options {

@@ -39,6 +39,11 @@ bool is_rowwise(const struct loss_eval *e)
 	return e->family == &loss_rowwise_family;
 }
 
+enum loss_role role_of(const struct loss_eval *e, int input)
+{
+	return input == 0 ? e->form : e->in[input].row->role;
+}
+
 int64_t unit_of(const struct loss_eval *e, int64_t element)
 {
 	if (e->units == e->elements)
@@ -230,14 +235,17 @@ static enum loss_code plan_again(const struct loss_eval *e, const void *mask,
 	return loss_plan_init(plan, &spec, in, n + 1, NULL);
 }
 
-/* The unreduced losses of the batch as it is. */
+/* The unreduced losses of the batch as it is; the evaluation may have kept them. */
 static void compute_losses(struct diagnosis *d, const struct loss_plan *plan)
 {
 	struct loss_plan again = *plan;
 	struct loss_outputs out = {.scratch = d->scratch, .losses = d->losses, .scale = 1};
 	struct loss_result result;
 
-	loss_plan_evaluate(&again, &out, &result, NULL);
+	if (d->e->out.losses)
+		d->losses = d->e->out.losses;
+	else
+		loss_plan_evaluate(&again, &out, &result, NULL);
 }
 
 static void put_real(const struct loss_eval *e, void *data, int64_t index, double value)
@@ -277,13 +285,9 @@ static void compute_effect(struct diagnosis *d)
 
 static void count_nonfinite(struct diagnosis *d)
 {
-	const struct loss_eval *e = d->e;
-
-	for (int64_t unit = 0; unit < e->units; unit++)
-		d->nonfinite_losses += unit_is_bad(d, unit);
-	for (int i = 0; i < e->in_count; i++)
-		for (int64_t k = 0; e->out.gradients[i] && k < e->in[i].count; k++)
-			d->nonfinite_gradients += !isfinite(real_at(e, e->out.gradients[i], k));
+	d->nonfinite_losses = d->loss_summary.count - d->loss_summary.finite;
+	for (int i = 0; i < d->e->in_count; i++)
+		d->nonfinite_gradients += d->gradients[i].count - d->gradients[i].finite;
 }
 
 /* ---- The whole ------------------------------------------------------------ */
@@ -367,14 +371,7 @@ static size_t scratch_bytes(const struct loss_plan *plan)
 							 : plan->scratch_bytes;
 }
 
-/* What a diagnosis keeps, laid out behind itself in the caller's memory: with
- * base NULL the same walk only counts. */
-struct room {
-	char *base;
-	size_t used;
-};
-
-static void *room_take(struct room *room, size_t count, size_t bytes)
+void *room_take(struct room *room, size_t count, size_t bytes)
 {
 	void *at = room->base ? room->base + room->used : NULL;
 
@@ -395,6 +392,8 @@ static void lay_out(struct diagnosis *d, struct room *room, const struct loss_pl
 	d->losses = room_take(room, units, real);
 	d->mask = room_take(room, units, real);
 	d->scratch = room_take(room, scratch_bytes(plan), 1);
+	if (options->full)
+		lay_out_statistics(d, room);
 }
 
 size_t loss_diagnose_bytes(const struct loss_plan *plan,
@@ -428,12 +427,15 @@ void loss_diagnose(const struct loss_plan *plan, const struct loss_result *resul
 	d->result = result;
 	d->out = diagnosis;
 	compute_losses(d, plan);
+	summarize_batch(d);
 	count_nonfinite(d);
 	find_in_inputs(d);
 	find_in_rows(d);
 	find_in_terms(d);
 	find_in_reduction(d);
 	find_in_gradients(d);
+	if (d->statistics)
+		write_statistics(d);
 	diagnosis->verdict = verdict_of(d);
 	diagnosis->has_effect = diagnosis->verdict == LOSS_VERDICT_NONFINITE;
 	if (diagnosis->has_effect)
@@ -442,6 +444,7 @@ void loss_diagnose(const struct loss_plan *plan, const struct loss_result *resul
 		write_places(d, &d->findings[i]);
 	write_messages(d);
 	sort_findings(d);
+	diagnosis->statistics = d->statistics;
 	diagnosis->findings = d->findings;
 	diagnosis->finding_count = d->finding_count;
 }

@@ -11,6 +11,7 @@
 
 #include "../loss_diagnose.h"
 #include "../loss_impl.h"
+#include "summary.h"
 
 /* What a diagnosis can hold; root causes are found first, and what comes after
  * the last is left out. */
@@ -34,7 +35,24 @@ struct diagnosis {
 	void *mask;       /* units with a finite loss */
 	void *scratch;
 	int64_t nonfinite_losses, nonfinite_gradients;
+
+	/* What is in each tensor, before any finder looks: a look for what was not
+	 * counted is saved.  By input row; .count is 0 where there is no real data. */
+	struct loss_summary inputs[LOSS_INPUTS_MAX], gradients[LOSS_INPUTS_MAX];
+	struct loss_summary loss_summary;
+	/* Only for `full`; NULL otherwise. */
+	struct loss_statistics *statistics;
+	uint64_t *keys; /* 2 QUANTILE_ALL */
 };
+
+/* What a diagnosis keeps, laid out behind itself in the caller's memory: with
+ * base NULL the same walk only counts. */
+struct room {
+	char *base;
+	size_t used;
+};
+
+void *room_take(struct room *room, size_t count, size_t bytes);
 
 /* The finding of a code for an input, made when it is first asked for; one that
  * nobody will see where there is no more room. */
@@ -77,6 +95,20 @@ bool unit_counts(const struct loss_eval *e, int64_t unit);
 bool unit_is_bad(const struct diagnosis *d, int64_t unit);
 
 bool is_rowwise(const struct loss_eval *e);
+
+/* What an input is called: the prediction by the form it was given in. */
+enum loss_role role_of(const struct loss_eval *e, int input);
+
+/* ---- Statistics ----------------------------------------------------------- */
+
+/* Summaries of all tensors, but for the quantiles. */
+void summarize_batch(struct diagnosis *d);
+
+/* The quantiles, and what `full` tells beyond the summaries. */
+void write_statistics(struct diagnosis *d);
+
+/* What `full` keeps. */
+void lay_out_statistics(struct diagnosis *d, struct room *room);
 
 /* ---- The finders, in their order ------------------------------------------ */
 

@@ -78,7 +78,7 @@ void find_in_rows(struct diagnosis *d)
 	bool per_class = e->units == e->elements && e->c != 1;
 	enum place_kind kind = per_class ? PLACE_ELEMENT : PLACE_UNIT;
 
-	if (!is_rowwise(e) || e->form == LOSS_ROLE_PROBS)
+	if (!is_rowwise(e) || e->form == LOSS_ROLE_PROBS || d->inputs[0].neg_inf == 0)
 		return;
 	for (int64_t row = 0; row < e->n * e->d; row++) {
 		if (!row_counts(e, row))

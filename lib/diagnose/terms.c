@@ -69,6 +69,9 @@ void find_in_terms(struct diagnosis *d)
 	struct term_scan scan = {.scan.hit = hit, .d = d};
 	int before = d->finding_count;
 
+	/* Without either there was no event, whatever is asked for. */
+	if (!(d->result->flags & (LOSS_FLAG_EVENT | LOSS_FLAG_NONFINITE)))
+		return;
 	if (!e->kernels->scan[e->form])
 		return;
 	for (int64_t b = 0; b < loss_ceil_div(e->block_total, e->block_units); b++)

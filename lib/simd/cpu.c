@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "../diagnose/kernels.h"
 #include "../loss_impl.h"
 
 #define LOSS_DECLARE(id, isa)                                                                      \
@@ -36,12 +37,25 @@ static const struct loss_kernels *const v4[][2] = {
 };
 #endif
 
+/* The loops of a diagnosis likewise: by dtype. */
+#define DIAGNOSE_ROW(isa)                                                                          \
+	{                                                                                          \
+		&diagnose_kernels_##isa##_32, &diagnose_kernels_##isa##_64                         \
+	}
+
+extern const struct diagnose_kernels diagnose_kernels_baseline_32, diagnose_kernels_baseline_64;
+#ifdef __x86_64__
+extern const struct diagnose_kernels diagnose_kernels_v3_32, diagnose_kernels_v3_64;
+extern const struct diagnose_kernels diagnose_kernels_v4_32, diagnose_kernels_v4_64;
+#endif
+
 /* ---- The sets, from the least ---------------------------------------------- */
 
 struct isa {
 	const char *name; /* for LOSS_ISA */
 	const char *title;
 	const struct loss_kernels *const (*kernels)[2];
+	const struct diagnose_kernels *diagnose[2];
 	bool (*supported)(void);
 };
 
@@ -65,13 +79,13 @@ static bool has_v4(void)
 }
 
 static const struct isa isas[] = {
-	{"baseline", "x86-64", baseline, always},
-	{"v3", "x86-64-v3", v3, has_v3},
-	{"v4", "x86-64-v4", v4, has_v4},
+	{"baseline", "x86-64", baseline, DIAGNOSE_ROW(baseline), always},
+	{"v3", "x86-64-v3", v3, DIAGNOSE_ROW(v3), has_v3},
+	{"v4", "x86-64-v4", v4, DIAGNOSE_ROW(v4), has_v4},
 };
 #else
 static const struct isa isas[] = {
-	{"baseline", "baseline", baseline, always},
+	{"baseline", "baseline", baseline, DIAGNOSE_ROW(baseline), always},
 };
 #endif
 
@@ -110,4 +124,9 @@ const struct loss_kernels *loss_kernels_of(const struct loss *loss, enum loss_dt
 		if (loss_at(i) == loss)
 			return chosen->kernels[i][dtype == LOSS_FLOAT64];
 	return NULL;
+}
+
+const struct diagnose_kernels *diagnose_kernels_of(bool is_float64)
+{
+	return chosen->diagnose[is_float64];
 }
