@@ -6,7 +6,11 @@
 
 #include "text.h"
 
-enum { FIRST_PIECE_BYTES = 1024, LARGEST_PIECE_BYTES = 32 << 10 };
+enum {
+	FIRST_PIECE_BYTES = 1024,
+	LARGEST_PIECE_BYTES = 32 << 10,
+	JOINED_BYTES_MAX = 32 << 10, /* to copy that is less than to send pieces */
+};
 
 void api_text_init(struct api_text *text, struct api_arena *arena)
 {
@@ -71,10 +75,36 @@ static void next_piece(struct api_text *text)
 	text->end = room + bytes;
 }
 
+static void copy_slices(const struct api_text *text, char *to)
+{
+	for (size_t i = 0; i < text->slice_count; i++) {
+		memcpy(to, text->slices[i].data, text->slices[i].bytes);
+		to += text->slices[i].bytes;
+	}
+}
+
+/* A small text becomes one slice. */
+static void join(struct api_text *text)
+{
+	char *joined;
+
+	if (text->failed || text->slice_count < 2 || text->bytes > JOINED_BYTES_MAX)
+		return;
+	joined = api_arena_alloc(text->arena, text->bytes);
+	if (!joined) {
+		text->failed = true;
+		return;
+	}
+	copy_slices(text, joined);
+	text->slices[0] = (struct api_slice){joined, text->bytes};
+	text->slice_count = 1;
+}
+
 bool api_text_end(struct api_text *text, const struct api_slice **slices, size_t *count,
 		  size_t *bytes)
 {
 	finish_slice(text);
+	join(text);
 	if (text->failed)
 		return false;
 	*slices = text->slices;
@@ -85,22 +115,16 @@ bool api_text_end(struct api_text *text, const struct api_slice **slices, size_t
 
 char *api_text_copy(struct api_text *text, size_t *bytes)
 {
-	const struct api_slice *slices;
-	size_t count, total, used = 0;
+	char *copy;
 
-	if (!api_text_end(text, &slices, &count, &total))
-		return NULL;
-
-	char *copy = malloc(total + 1);
+	finish_slice(text);
+	copy = text->failed ? NULL : malloc(text->bytes + 1);
 	if (!copy)
 		return NULL;
-	for (size_t i = 0; i < count; i++) {
-		memcpy(copy + used, slices[i].data, slices[i].bytes);
-		used += slices[i].bytes;
-	}
-	copy[total] = '\0';
+	copy_slices(text, copy);
+	copy[text->bytes] = '\0';
 	if (bytes)
-		*bytes = total;
+		*bytes = text->bytes;
 	return copy;
 }
 

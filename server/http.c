@@ -23,7 +23,6 @@
 #include "http.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,6 +43,11 @@
 enum {
 	CONNECTION_MEMORY_BYTES = 64 << 10,
 	PARSER_LINES_A_SECOND = 10,
+	/* libmicrohttpd (0.9.75) copies a vector into the memory of the connection
+	 * and aborts the process if that is too small; nor does one system call take
+	 * more. */
+	VECTOR_SLICES_MAX = 1024,
+	READER_BYTES = 256 << 10,
 };
 
 /* ---- Connections ---------------------------------------------------------- */
@@ -135,10 +139,8 @@ static struct MHD_Response *response_of_slices(struct srv_job *job)
 	struct MHD_IoVec *vec = calloc(reply->slice_count, sizeof *vec);
 	struct MHD_Response *response;
 
-	if (!vec || reply->slice_count > UINT_MAX) {
-		free(vec);
+	if (!vec)
 		return NULL;
-	}
 	for (size_t i = 0; i < reply->slice_count; i++)
 		vec[i] = (struct MHD_IoVec){reply->slices[i].data, reply->slices[i].bytes};
 	response = MHD_create_response_from_iovec(vec, (unsigned)reply->slice_count,
@@ -147,14 +149,41 @@ static struct MHD_Response *response_of_slices(struct srv_job *job)
 	return response;
 }
 
-/* The body is the call's memory, not a copy. */
+/* libmicrohttpd asks for one piece after another. */
+static ssize_t read_slices(void *ctx, uint64_t at, char *to, size_t room)
+{
+	struct srv_job *job = ctx;
+	const struct api_reply *reply = job->reply;
+	size_t used = 0;
+
+	(void)at;
+	while (used < room && job->next_slice < reply->slice_count) {
+		const struct api_slice *slice = &reply->slices[job->next_slice];
+		size_t left = slice->bytes - job->next_byte;
+		size_t part = left < room - used ? left : room - used;
+
+		memcpy(to + used, (const char *)slice->data + job->next_byte, part);
+		used += part;
+		job->next_byte += part;
+		if (part == left) {
+			job->next_slice++;
+			job->next_byte = 0;
+		}
+	}
+	return used > 0 ? (ssize_t)used : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* The body is the call's memory, not a copy, unless it has very many pieces. */
 static struct MHD_Response *response_of(struct srv_job *job)
 {
 	const struct api_reply *reply = job->reply;
 	struct MHD_Response *response;
 
 	/* One piece goes out in one system call with the header. */
-	if (reply->slice_count > 1)
+	if (reply->slice_count > VECTOR_SLICES_MAX)
+		response = MHD_create_response_from_callback(reply->bytes, READER_BYTES,
+							     read_slices, job, on_response_freed);
+	else if (reply->slice_count > 1)
 		response = response_of_slices(job);
 	else
 		response = MHD_create_response_from_buffer_with_free_callback_cls(

@@ -105,6 +105,7 @@ struct srv_job {
 	struct api_reply coded_reply; /* what `reply` is if it was compressed */
 	struct api_slice coded_slice;
 	struct srv_buffer coded;
+	size_t next_slice, next_byte; /* of a reply that is sent by a reader */
 
 	/* Times, by uv_hrtime(). */
 	uint64_t begun_ns, complete_ns, started_ns, mark_ns, ended_ns;

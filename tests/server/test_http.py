@@ -140,6 +140,14 @@ class Connections(ServerTest):
         self.assertEqual([reply.status for reply in replies], [200])
         self.assertEqual(replies[0].body, self.server.post(EXAMPLE).body)
 
+    def test_a_reply_in_more_pieces_than_a_connection_has_memory_for(self):
+        """Two arrays in each of 1024 items, with text around them."""
+        item = {"loss": "l1", "input": [1.5, 2.5], "targets": [0, 7], "gradient": ["input", "targets"]}
+        reply = self.server.post({"batch": [item] * 1024})
+        self.assertEqual(reply.status, 200)
+        alone = self.server.post(item).json
+        self.assertEqual(reply.json["results"], [alone] * 1024)
+
     def test_expect_100_continue(self):
         with self.server.socket() as one:
             one.sendall(
