@@ -115,6 +115,7 @@ static bool changed_spec(const struct loss_spec *spec, const struct loss_remedy 
 		return false;
 	loss_spec_init(changed, loss);
 	changed->dtype = spec->dtype;
+	changed->precision = spec->precision;
 	for (size_t i = 0; (row = loss_param_at(spec->loss, i, &is_common)); i++)
 		loss_param_set(changed, row->name, value_of(row, member_of(spec, row, is_common)),
 			       NULL);

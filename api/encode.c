@@ -46,11 +46,15 @@ static bool begin_item(struct api_evaluation *ev, struct api_item *item)
 	enum api_nonfinite nonfinite = item->options.nonfinite;
 	bool is_fine = true;
 
-	if (item->losses.data)
+	if (item->losses.data) {
 		is_fine = api_writer_begin(ev, &item->losses_writer, &item->losses, nonfinite);
-	for (size_t i = 0; i < item->gradient_count && is_fine; i++)
+		item->losses_writer.precision = item->options.precision;
+	}
+	for (size_t i = 0; i < item->gradient_count && is_fine; i++) {
 		is_fine = api_writer_begin(ev, &item->gradients[i].writer,
 					   &item->gradients[i].tensor, nonfinite);
+		item->gradients[i].writer.precision = item->options.precision;
+	}
 	return is_fine && api_weights_begin(ev, item);
 }
 
@@ -180,13 +184,15 @@ struct loss_tensor api_loss_tensor(const struct api_item *item, double *room, in
 	return tensor;
 }
 
-static void write_loss(struct api_text *text, enum loss_dtype dtype, double loss)
+/* A loss in its dtype; one that only float64 can hold as that. */
+static void write_loss(struct api_text *text, const struct api_options *options, double loss)
 {
 	char number[API_NUMBER_BYTES_MAX + 1];
-	float narrow = (float)loss;
-	bool is_float = loss_dtype(dtype, loss) == LOSS_FLOAT32;
-	size_t bytes = is_float ? api_number_write(number, LOSS_FLOAT32, &narrow, text->nonfinite)
-				: api_number_write(number, LOSS_FLOAT64, &loss, text->nonfinite);
+	float narrow = loss_round(options->precision, (float)loss);
+	bool is_half = options->precision != LOSS_PRECISION_FULL;
+	size_t bytes = is_half || loss_dtype(options->dtype, loss) == LOSS_FLOAT32
+			       ? api_half_write(number, options->precision, narrow, text->nonfinite)
+			       : api_number_write(number, LOSS_FLOAT64, &loss, text->nonfinite);
 
 	number[bytes] = '\0';
 	api_text_json(text, number);
@@ -235,7 +241,7 @@ static void write_value(struct api_text *text, const struct api_item *item)
 	if (item->losses.data)
 		api_writer_put(text, &item->losses_writer);
 	else
-		write_loss(text, item->options.dtype, api_item_total(item).loss);
+		write_loss(text, &item->options, api_item_total(item).loss);
 }
 
 static void write_reduction(struct api_text *text, const struct api_item *item)
@@ -257,7 +263,7 @@ static void write_term(struct api_text *text, const struct api_item *item,
 	api_text_member(text, "name", term->spec.loss->name);
 	api_text_member_real(text, "weight", term->weight);
 	api_text_key(text, "loss");
-	write_loss(text, item->options.dtype, term->result.loss);
+	write_loss(text, &item->options, term->result.loss);
 	api_text_member_real(text, "sum", term->result.sum);
 	api_text_member_real(text, "denominator", term->result.denominator);
 	if (term->weights_used) {

@@ -100,6 +100,7 @@ struct api_options {
 	const json_t *gradient; /* NULL: true */
 	const struct api_source *gradient_source;
 	enum loss_dtype dtype;
+	enum loss_precision precision;
 	enum api_diagnostics diagnostics;
 	int64_t locations;
 	enum api_nonfinite nonfinite;

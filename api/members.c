@@ -92,7 +92,30 @@ READER(read_gradient)
 		return API_PROBLEM_NONE;                                                           \
 	}
 
-CHOICE_READER(read_dtype, dtype, "float32", "float64")
+/* A choice on the wire, two members inside: how numbers are stored, and what is
+ * kept of them. */
+READER(read_dtype)
+{
+	static const char *const names[] = {"float32", "float64", "float16", "bfloat16"};
+	static const struct {
+		enum loss_dtype dtype;
+		enum loss_precision precision;
+	} meanings[] = {
+		{LOSS_FLOAT32, LOSS_PRECISION_FULL},
+		{LOSS_FLOAT64, LOSS_PRECISION_FULL},
+		{LOSS_FLOAT32, LOSS_PRECISION_FLOAT16},
+		{LOSS_FLOAT32, LOSS_PRECISION_BFLOAT16},
+	};
+	int chosen = api_choice_read(&ev->doc, node, names, sizeof names / sizeof names[0], source,
+				     fault);
+
+	if (chosen < 0)
+		return fault->problem;
+	options->dtype = meanings[chosen].dtype;
+	options->precision = meanings[chosen].precision;
+	return API_PROBLEM_NONE;
+}
+
 CHOICE_READER(read_diagnostics, diagnostics, "off", "auto", "full")
 CHOICE_READER(read_nonfinite, nonfinite, "string", "null", "error")
 
@@ -119,7 +142,9 @@ static const struct api_member_row rows[] = {
 	 "A name, an object with the name and parameters, or a weighted sum of terms."},
 	{"gradient", read_gradient, true, "boolean|[string]", "true",
 	 "Whether gradients are wanted, or the inputs to differentiate; true: the prediction."},
-	{"dtype", read_dtype, true, "'float32'|'float64'", "\"float32\"", "The arithmetic."},
+	{"dtype", read_dtype, true, "'float32'|'float64'|'float16'|'bfloat16'", "\"float32\"",
+	 "The arithmetic. In half precision inputs, losses and gradients are rounded as a device "
+	 "would store them."},
 	{"diagnostics", read_diagnostics, true, "'off'|'auto'|'full'", "\"auto\"",
 	 "When to look for causes: never, where something is not finite or was clamped, or "
 	 "always."},

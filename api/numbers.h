@@ -120,8 +120,13 @@ enum { API_NUMBER_BYTES_MAX = 32 };
 size_t api_number_write(char out[API_NUMBER_BYTES_MAX], enum loss_dtype dtype, const void *value,
 			enum api_nonfinite nonfinite);
 
+/* The same for a number of half precision; of LOSS_PRECISION_FULL a float32. */
+size_t api_half_write(char out[API_NUMBER_BYTES_MAX], enum loss_precision precision, float value,
+		      enum api_nonfinite nonfinite);
+
 struct api_writer {
 	struct loss_tensor tensor;
+	enum loss_precision precision; /* of a float32 tensor; may be set before the chunks */
 	enum api_nonfinite nonfinite;
 	struct api_slice *slices;
 	uint64_t *nonfinite_counts;

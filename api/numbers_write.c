@@ -59,6 +59,29 @@ size_t api_number_write(char out[API_NUMBER_BYTES_MAX], enum loss_dtype dtype, c
 	return bytes;
 }
 
+static char *put_half(char *out, enum loss_precision precision, float value,
+		      enum api_nonfinite nonfinite, uint64_t *nonfinite_count)
+{
+	if (isfinite(value))
+		return shortest_half(out, precision, value);
+	++*nonfinite_count;
+	return put_nonfinite(out, (double)value, nonfinite);
+}
+
+size_t api_half_write(char out[API_NUMBER_BYTES_MAX], enum loss_precision precision, float value,
+		      enum api_nonfinite nonfinite)
+{
+	char room[SHORTEST_ROOM_BYTES];
+	uint64_t count = 0;
+
+	if (precision == LOSS_PRECISION_FULL)
+		return api_number_write(out, LOSS_FLOAT32, &value, nonfinite);
+	size_t bytes = (size_t)(put_half(room, precision, value, nonfinite, &count) - room);
+
+	memcpy(out, room, bytes);
+	return bytes;
+}
+
 /* ---- Layout --------------------------------------------------------------- */
 
 /* What is written: items, each a number or an empty array, nested `depth` deep.
@@ -156,6 +179,18 @@ static inline __attribute__((always_inline)) void write_numbers(struct pen *pen,
 	pen->out = out - 1;
 }
 
+static void write_halves(struct pen *pen, uint64_t from, uint64_t to)
+{
+	const float *data = pen->writer->tensor.data;
+
+	for (uint64_t item = from; item < to; item++) {
+		pen->out = put_half(pen->out, pen->writer->precision, data[item],
+				    pen->writer->nonfinite, &pen->nonfinite);
+		if (item + 1 < to)
+			*pen->out++ = ',';
+	}
+}
+
 static void write_empties(struct pen *pen, uint64_t count)
 {
 	for (; count > 0; count--)
@@ -166,6 +201,8 @@ static void write_items(struct pen *pen, uint64_t from, uint64_t to)
 {
 	if (pen->layout->empties)
 		write_empties(pen, to - from);
+	else if (pen->writer->precision != LOSS_PRECISION_FULL)
+		write_halves(pen, from, to);
 	else if (pen->writer->tensor.dtype == LOSS_FLOAT32)
 		write_numbers(pen, from, to, LOSS_FLOAT32);
 	else if (pen->writer->tensor.dtype == LOSS_FLOAT64)

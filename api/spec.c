@@ -121,6 +121,7 @@ static enum api_problem find_loss(const char *name, const struct api_source *sou
 	}
 	loss_spec_init(&term->spec, loss);
 	term->spec.dtype = options->dtype;
+	term->spec.precision = options->precision;
 	return API_PROBLEM_NONE;
 }
 

@@ -344,6 +344,8 @@ static int64_t most_blocks(const struct loss_eval *e)
 
 	for (int i = 0; i < e->phase_count; i++)
 		most = loss_max_i64(most, e->phases[i].blocks);
+	if (e->spec.precision != LOSS_PRECISION_FULL)
+		most = loss_max_i64(most, loss_rounding_blocks(e));
 	return most;
 }
 
@@ -355,7 +357,8 @@ enum loss_code loss_plan_init(struct loss_plan *plan, const struct loss_spec *sp
 	const struct loss_impl *impl = spec->loss->impl;
 	enum loss_code code;
 
-	assert(spec->dtype == LOSS_FLOAT32 || spec->dtype == LOSS_FLOAT64);
+	assert(spec->dtype == LOSS_FLOAT32 ||
+	       (spec->dtype == LOSS_FLOAT64 && spec->precision == LOSS_PRECISION_FULL));
 	if ((code = loss_spec_check(spec, err)) || (code = bind_inputs(e, in, in_count, err)) ||
 	    (code = read_prediction(e, in, err)))
 		return code;
@@ -366,10 +369,12 @@ enum loss_code loss_plan_init(struct loss_plan *plan, const struct loss_spec *sp
 	if ((code = check_inputs(e, in, err)) || (impl->check && (code = impl->check(e, err))) ||
 	    (code = e->family->plan(e, err)))
 		return code;
+	loss_rounding_plan(e);
 
 	size_t partials = align64((size_t)most_blocks(e) * sizeof(struct loss_partial));
 
-	*plan = (struct loss_plan){.scratch_bytes = partials + align64(e->work_bytes),
+	*plan = (struct loss_plan){.scratch_bytes =
+					   partials + align64(e->work_bytes) + e->rounding_bytes,
 				   .rows = e->units,
 				   .elements = e->elements,
 				   .loss_rank = e->unit_rank};
@@ -395,14 +400,22 @@ void loss_plan_begin(struct loss_plan *plan, const struct loss_outputs *out)
 		e->out.losses = out->losses;
 	e->partials = out->scratch;
 	e->work = out->scratch ? (char *)out->scratch + partials : NULL;
+	e->rounded = out->scratch ? (char *)e->work + align64(e->work_bytes) : NULL;
 	e->phase = -1;
 	e->total = (struct loss_partial){0};
+	loss_rounding_reset(e);
 }
 
-int64_t loss_plan_next(struct loss_plan *plan)
+static int64_t begin_phase(struct loss_eval *e, int64_t blocks)
 {
-	struct loss_eval *e = eval_of(plan);
+	memset(e->partials, 0, (size_t)blocks * sizeof *e->partials);
+	return blocks;
+}
 
+/* The family's own phases; those without blocks (an empty batch) are combined
+ * all the same. */
+static int64_t next_phase(struct loss_eval *e)
+{
 	if (e->phase >= 0 && e->phase < e->phase_count) {
 		for (int64_t b = 0; b < e->phases[e->phase].blocks; b++) {
 			e->total.sum += e->partials[b].sum;
@@ -411,17 +424,45 @@ int64_t loss_plan_next(struct loss_plan *plan)
 			e->total.units += e->partials[b].units;
 		}
 	}
-	/* Phases without blocks (an empty batch) are combined all the same. */
 	while (e->phase < e->phase_count) {
 		e->family->combine(e, e->phase);
 		e->phase = e->total.flags & LOSS_BAD_INDEX ? e->phase_count : e->phase + 1;
 		if (e->phase == e->phase_count)
 			break;
-		if (e->phases[e->phase].blocks > 0) {
-			memset(e->partials, 0,
-			       (size_t)e->phases[e->phase].blocks * sizeof *e->partials);
-			return e->phases[e->phase].blocks;
-		}
+		if (e->phases[e->phase].blocks > 0)
+			return begin_phase(e, e->phases[e->phase].blocks);
+	}
+	return 0;
+}
+
+int64_t loss_plan_next(struct loss_plan *plan)
+{
+	struct loss_eval *e = eval_of(plan);
+	int64_t blocks;
+
+	if (e->spec.precision == LOSS_PRECISION_FULL)
+		return next_phase(e);
+	switch (e->rounding) {
+	case ROUNDING_NONE:
+		e->rounding = ROUNDING_INPUTS;
+		if ((blocks = loss_rounding_blocks(e)) > 0)
+			return begin_phase(e, blocks);
+		/* fall through */
+	case ROUNDING_INPUTS:
+		loss_rounding_begin(e);
+		e->rounding = ROUNDING_FAMILY;
+		/* fall through */
+	case ROUNDING_FAMILY:
+		if ((blocks = next_phase(e)) > 0)
+			return blocks;
+		e->rounding = ROUNDING_OUTPUTS;
+		blocks = e->total.flags & LOSS_BAD_INDEX ? 0 : loss_rounding_blocks(e);
+		if (blocks > 0)
+			return begin_phase(e, blocks);
+		break;
+	case ROUNDING_OUTPUTS:
+		loss_rounding_end(e);
+		break;
 	}
 	return 0;
 }
@@ -430,6 +471,11 @@ void loss_plan_run(const struct loss_plan *plan, int64_t block)
 {
 	const struct loss_eval *e = const_eval_of(plan);
 
+	if (e->rounding == ROUNDING_INPUTS || e->rounding == ROUNDING_OUTPUTS) {
+		assert(block >= 0 && block < loss_rounding_blocks(e));
+		loss_rounding_run(e, block, &e->partials[block]);
+		return;
+	}
 	assert(e->phase >= 0 && e->phase < e->phase_count);
 	assert(block >= 0 && block < e->phases[e->phase].blocks);
 	e->phases[e->phase].run(e, block, &e->partials[block]);
@@ -494,7 +540,7 @@ enum loss_code loss_plan_finish(struct loss_plan *plan, struct loss_result *resu
 	if (code)
 		return code;
 	*result = (struct loss_result){
-		.loss = reduced(e, e->total.sum),
+		.loss = loss_rounding_result(e, reduced(e, e->total.sum)),
 		.sum = e->total.sum,
 		.denominator = e->denominator,
 		.flags = e->total.flags & (LOSS_FLAG_NONFINITE | LOSS_FLAG_EVENT),

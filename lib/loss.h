@@ -319,11 +319,34 @@ const struct loss_input_row *loss_input_at(const struct loss *loss, size_t index
 /* The input row a role stands for in this loss, or -1. */
 int loss_input_find(const struct loss *loss, enum loss_role role);
 
+/* ---- Precision ------------------------------------------------------------ */
+
+/*
+ * What a float32 evaluation would be on a device that stores half precision:
+ * every tensor that would go through memory there (the inputs, the unreduced
+ * losses, the reduced loss, the gradients) is rounded to nearest, ties to even,
+ * what is too large becoming an infinity; what happens inside a kernel is
+ * float32, and so is the sum of the rounded losses.  The caller's inputs stay
+ * as they are: the plan keeps rounded copies in its scratch.
+ */
+enum loss_precision { LOSS_PRECISION_FULL, LOSS_PRECISION_FLOAT16, LOSS_PRECISION_BFLOAT16 };
+
+/* x as that precision stores it; NaN stays NaN. */
+float loss_round(enum loss_precision precision, float x);
+
+/* The largest finite and the smallest positive number; of float32 for FULL. */
+float loss_precision_max(enum loss_precision precision);
+float loss_precision_min(enum loss_precision precision);
+
+/* "float32", "float16", "bfloat16" */
+const char *loss_precision_name(enum loss_precision precision);
+
 /* ---- A spec --------------------------------------------------------------- */
 
 struct loss_spec {
 	const struct loss *loss;
-	enum loss_dtype dtype; /* of the arithmetic: LOSS_FLOAT32 or LOSS_FLOAT64 */
+	enum loss_dtype dtype;         /* of the arithmetic: LOSS_FLOAT32 or LOSS_FLOAT64 */
+	enum loss_precision precision; /* with LOSS_FLOAT32 only; FULL */
 	struct loss_common common;
 	alignas(8) unsigned char params[LOSS_PARAMS_BYTES]; /* the loss's own struct */
 };

@@ -156,6 +156,13 @@ bool loss_smoothing_decides(const struct loss_eval *e, const struct loss_overlap
 
 enum loss_row_layout { LOSS_ROWS_ACROSS, LOSS_ROWS_SHORT, LOSS_ROWS_STRIDED };
 
+enum loss_rounding { ROUNDING_NONE, ROUNDING_INPUTS, ROUNDING_FAMILY, ROUNDING_OUTPUTS };
+
+/* Numbers that rounding made infinite, and that it made zero. */
+struct loss_rounded {
+	int64_t overflowed, vanished;
+};
+
 struct loss_eval {
 	struct loss_spec spec;
 	const struct loss_family *family;
@@ -187,6 +194,13 @@ struct loss_eval {
 	struct loss_partial total;     /* of the phases so far: sum, count, flags, units */
 	void *work;                    /* the family's own part of scratch */
 	size_t work_bytes;
+
+	/* Half precision (precision.c): phases before and behind the family's. */
+	enum loss_rounding rounding;
+	size_t rounding_bytes;
+	void *rounded;                      /* in scratch: copies of the inputs, then the losses */
+	const void *given[LOSS_INPUTS_MAX]; /* the inputs before they were rounded */
+	struct loss_rounded rounded_gradients; /* counted by the last phase */
 
 	double denominator;    /* known before `main` runs */
 	double gradient_scale; /* out.scale / denominator */
@@ -325,6 +339,26 @@ double loss_param_number(const struct loss_spec *spec, const char *name, double 
 
 /* The sum of the parameters that keep a quotient from 0/0 (is_eps). */
 double loss_eps_sum(const struct loss_spec *spec);
+
+/* ---- Half precision (precision.c) ------------------------------------------ */
+
+/* The room for rounded copies, e->rounding_bytes. */
+void loss_rounding_plan(struct loss_eval *e);
+
+/* The blocks of the present rounding phase, and one of them. */
+int64_t loss_rounding_blocks(const struct loss_eval *e);
+void loss_rounding_run(const struct loss_eval *e, int64_t block, struct loss_partial *out);
+
+/* Before the family begins: its inputs become the copies.  At the end: its sum
+ * becomes that of the rounded losses. */
+void loss_rounding_begin(struct loss_eval *e);
+void loss_rounding_end(struct loss_eval *e);
+
+/* The reduced loss as it would be stored. */
+double loss_rounding_result(const struct loss_eval *e, double loss);
+
+/* As if nothing had been run. */
+void loss_rounding_reset(struct loss_eval *e);
 
 /* ---- What only the data could show (report.c) ----------------------------- */
 
