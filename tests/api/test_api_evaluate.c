@@ -259,6 +259,20 @@ START_TEST(null_is_the_same_as_nothing)
 }
 END_TEST
 
+/* 300^2 is too much for float16, and its text is the shortest of that type. */
+START_TEST(half_precision_rounds_as_a_device)
+{
+	ask_fine("{'loss': {'name': 'mse', 'reduction': 'none'}, 'dtype': 'float16', 'input': "
+		 "[300, 2.1], 'targets': [0, 2]}");
+	expect_text("\"loss\":[\"Infinity\",0.00992]");
+	expect_text("\"input\":[600,0.1992]");
+	ask_fine("{'loss': {'name': 'mse', 'reduction': 'none'}, 'dtype': 'bfloat16', 'input': "
+		 "[300, 2.1], 'targets': [0, 2]}");
+	expect_text("\"loss\":[90000,0.0088]");
+	expect_text("\"input\":[600,0.1875]");
+}
+END_TEST
+
 START_TEST(narrowing_is_noticed)
 {
 	ask_fine("{'loss': 'l1', 'input': [1e39, 1], 'targets': [0, 0]}");
@@ -435,6 +449,7 @@ Suite *api_evaluate_suite(void)
 	tcase_add_test(tcase, nonfinite_numbers_are_written_as_asked);
 	tcase_add_test(tcase, integers_and_reals_by_shape);
 	tcase_add_test(tcase, null_is_the_same_as_nothing);
+	tcase_add_test(tcase, half_precision_rounds_as_a_device);
 	tcase_add_test(tcase, narrowing_is_noticed);
 	tcase_add_test(tcase, gradients_are_given_as_asked);
 	tcase_add_test(tcase, class_weights_stand_in_either_place);
