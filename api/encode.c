@@ -169,7 +169,7 @@ static enum loss_dtype loss_dtype(enum loss_dtype dtype, double loss)
 struct loss_tensor api_loss_tensor(const struct api_item *item, double *room, int rank)
 {
 	double loss = api_item_total(item).loss;
-	float narrow = (float)loss;
+	float narrow = loss_round(item->options.precision, (float)loss);
 	struct loss_tensor tensor = {
 		.data = room,
 		.dtype = loss_dtype(item->options.dtype, loss),
@@ -184,7 +184,6 @@ struct loss_tensor api_loss_tensor(const struct api_item *item, double *room, in
 	return tensor;
 }
 
-/* A loss in its dtype; one that only float64 can hold as that. */
 static void write_loss(struct api_text *text, const struct api_options *options, double loss)
 {
 	char number[API_NUMBER_BYTES_MAX + 1];

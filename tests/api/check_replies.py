@@ -26,7 +26,7 @@ WRONG_REQUESTS = [
     {"loss": {"terms": [{"weight": 1}]}, "logits": [1]},
     {"loss": "l1", "input": "many", "targets": 1},
     {"loss": "l1", "input": {"shape": [1]}, "targets": 1},
-    {"loss": "l1", "input": 1, "targets": 1, "dtype": "float16"},
+    {"loss": "l1", "input": 1, "targets": 1, "dtype": "float8"},
     {"loss": "l1", "input": 1, "targets": 1, "gradient": "input"},
 ]
 
