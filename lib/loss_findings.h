@@ -31,6 +31,10 @@
 	  "An input holds -Infinity where that is no mask.", \
 	  "{where} of {input}: -Infinity.", \
 	  CURE("Look for a log of 0 or an overflow before the loss.")) \
+	X(AXIS_SUSPECT, "axis_suspect", WARNING, "spec", \
+	  "The data fit better with the class axis and another axis exchanged.", \
+	  "The data fit better with axis {axis} as the class axis than with axis {class_axis}.", \
+	  CURE("Set class_axis, or transpose.")) \
 	X(TARGET_NOT_BINARY, "target_not_binary", WARNING, "target", \
 	  "A target of a binary loss is no probability, or neither 0 nor 1 where the loss takes nothing else.", \
 	  "{where} of {input}: neither 0 nor 1 nor, where the loss takes them, between (the first is {value}).", \
@@ -69,10 +73,6 @@
 	  "The loss of a row stands far outside the batch: its label may be wrong.", \
 	  "{where}: loss {loss}, far outside the batch: given {given}, predicted {predicted}.", \
 	  ARTICLE("Check the annotations of these rows.")) \
-	X(AXIS_SUSPECT, "axis_suspect", WARNING, "spec", \
-	  "The data fit better with the class axis and another axis exchanged.", \
-	  "The data fit better with axis {axis} as the class axis than with axis {class_axis}.", \
-	  CURE("Set class_axis, or transpose.")) \
 	X(LOOKS_LIKE_PROBABILITIES, "looks_like_probabilities", WARNING, "spec", \
 	  "The logits are probabilities: they are activated twice.", \
 	  "All {elements} logits lie in [0, 1] like probabilities: the loss activates them a second time.", \
@@ -88,13 +88,13 @@
 	  CURE("Pass them as logits, or apply log_softmax.")) \
 	X(CLAMPED_LOGITS, "clamped_logits", WARNING, "spec", \
 	  "All logits were clamped to [1e-7, 1 - 1e-7], which is a range for probabilities.", \
-	  "All {elements} logits lie in [1e-7, 1 - 1e-7]: the confidence is capped, no loss can be less than {least}.", \
+	  "All {elements} logits lie in [1e-7, 1 - 1e-7]: no class can get more than a probability of {confidence}.", \
 	  CURE("Pass the logits as they are: the loss is stable without a clamp."), \
 	  CURE("Clamp probabilities, not logits."), \
 	  TRAP("Clamping logits to [1e-7, 1 - 1e-7] before the softmax keeps NaN away and caps the confidence: gaps between logits stay below 1, and what is outside gets no gradient.")) \
 	X(NOOP_EPS, "noop_eps", INFO, "spec", \
 	  "A small number that was to help is lost in rounding, or cancels.", \
-	  "{parameter} {eps} changes nothing: it is lost in rounding.", \
+	  "A small number changes nothing: it is lost in rounding.", \
 	  CURE("Make it larger than the rounding of what it is added to, or leave it out."), \
 	  TRAP("Adding 1e-8 to the logits of a softmax changes nothing: softmax does not see a constant. Add it to a probability under a log.")) \
 	X(LOSS_UNSUITED, "loss_unsuited", WARNING, "spec", \

@@ -8,69 +8,6 @@
  */
 #include "diagnose.h"
 
-/* ---- Reading the evaluation ----------------------------------------------- */
-
-double real_at(const struct loss_eval *e, const void *data, int64_t index)
-{
-	return e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
-					     : ((const double *)data)[index];
-}
-
-double operand_at(const struct loss_eval *e, const struct loss_operand *operand, int64_t index)
-{
-	bool units = operand->row->shape == LOSS_SHAPE_UNITS;
-	int rank = units ? e->unit_rank : e->rank;
-	const int64_t *shape = units ? e->unit_shape : e->shape;
-	float narrow;
-	double wide;
-
-	if (operand->full)
-		return real_at(e, operand->data, index);
-	if (e->spec.dtype == LOSS_FLOAT32) {
-		loss_operand_read_32(operand, rank, shape, index, 1, &narrow);
-		return (double)narrow;
-	}
-	loss_operand_read_64(operand, rank, shape, index, 1, &wide);
-	return wide;
-}
-
-bool is_rowwise(const struct loss_eval *e)
-{
-	return e->family == &loss_rowwise_family;
-}
-
-enum loss_role role_of(const struct loss_eval *e, int input)
-{
-	return input == 0 ? e->form : e->in[input].row->role;
-}
-
-int64_t unit_of(const struct loss_eval *e, int64_t element)
-{
-	if (e->units == e->elements)
-		return element;
-	if (is_rowwise(e))
-		return element / (e->c * e->d) * e->d + element % e->d;
-	return e->units <= 1 ? 0 : element / (e->elements / e->units);
-}
-
-bool unit_counts(const struct loss_eval *e, int64_t unit)
-{
-	if (e->hard && ((const int64_t *)e->in[1].data)[unit] == e->ignore_index)
-		return false;
-	for (int i = 0; i < e->in_count; i++) {
-		const struct loss_operand *operand = &e->in[i];
-
-		if (operand->data && operand->row->factor && operand_at(e, operand, unit) == 0)
-			return false;
-	}
-	return true;
-}
-
-bool unit_is_bad(const struct diagnosis *d, int64_t unit)
-{
-	return !isfinite(real_at(d->e, d->losses, unit));
-}
-
 /* ---- Findings ------------------------------------------------------------- */
 
 struct loss_finding *finding_of(struct diagnosis *d, enum loss_finding_code code,
@@ -91,7 +28,7 @@ struct loss_finding *finding_of(struct diagnosis *d, enum loss_finding_code code
 bool finding_exists(const struct diagnosis *d, enum loss_finding_code code)
 {
 	for (int i = 0; i < d->finding_count; i++)
-		if (d->findings[i].code == code)
+		if (d->findings[i].code == code && d->findings[i].count > 0)
 			return true;
 	return false;
 }
@@ -122,25 +59,121 @@ static void keep_index(struct diagnosis *d, struct loss_finding *finding, int64_
 	kept[at] = index;
 }
 
-static void shape_of(const struct loss_eval *e, enum place_kind kind, int *rank,
-		     const int64_t **shape)
+/* The axes that the indices of a finding count in. Returns their number. */
+static int shape_of(const struct diagnosis *d, const struct loss_finding *finding,
+		    enum place_kind kind, int64_t *shape)
 {
-	*shape = kind == PLACE_UNIT ? e->unit_shape : e->shape;
-	*rank = kind == PLACE_UNIT ? e->unit_rank : kind == PLACE_SAMPLE ? 1 : e->rank;
-	if (kind == PLACE_SAMPLE && e->rank == 0)
-		*rank = 0;
+	const struct loss_eval *e = d->e;
+	int rank = 0, without;
+
+	switch (kind) {
+	case PLACE_BATCH:
+		return 0;
+	case PLACE_UNIT:
+		memcpy(shape, e->unit_shape, sizeof e->unit_shape);
+		return e->unit_rank;
+	case PLACE_ROW:
+		without = class_axis_of(e);
+		for (int axis = 0; axis < e->rank; axis++)
+			if (axis != without)
+				shape[rank++] = e->shape[axis];
+		return rank;
+	case PLACE_ELEMENT:
+		memcpy(shape, e->shape, sizeof e->shape);
+		return e->rank;
+	case PLACE_SAMPLE:
+		shape[0] = e->rank ? e->shape[0] : 0;
+		return e->rank ? 1 : 0;
+	case PLACE_INPUT:
+		for (int i = 0; i < e->in_count; i++)
+			if (role_of(e, i) == finding->input) {
+				memcpy(shape, e->in[i].shape, sizeof e->in[i].shape);
+				return e->in[i].rank;
+			}
+		return 0;
+	}
+	return 0;
+}
+
+/* What has consequences elsewhere: a bit of d->causes each. */
+static const uint16_t cause_bits[LOSS_FINDING_COUNT] = {
+	[LOSS_FINDING_INPUT_NAN] = 1 << 0,
+	[LOSS_FINDING_NARROWING_OVERFLOW] = 1 << 1,
+	[LOSS_FINDING_INPUT_POS_INF] = 1 << 2,
+	[LOSS_FINDING_INPUT_NEG_INF] = 1 << 3,
+	[LOSS_FINDING_EXP_OVERFLOW] = 1 << 4,
+	[LOSS_FINDING_INF_MINUS_INF] = 1 << 5,
+	[LOSS_FINDING_DOMAIN] = 1 << 6,
+	[LOSS_FINDING_ALL_MASKED_ROW] = 1 << 7,
+	[LOSS_FINDING_TARGET_AT_MASKED_CLASS] = 1 << 8,
+	[LOSS_FINDING_LOG_ZERO] = 1 << 9,
+	[LOSS_FINDING_DIV_ZERO] = 1 << 10,
+	[LOSS_FINDING_GRADIENT_FLOORED] = 1 << 11,
+};
+
+void mark_slot(struct diagnosis *d, int64_t slot, enum loss_finding_code code)
+{
+	if (cause_bits[code])
+		d->causes[slot] |= cause_bits[code];
+}
+
+void finding_because_of(struct diagnosis *d, struct loss_finding *finding, uint16_t causes)
+{
+	for (int code = 0; code < LOSS_FINDING_COUNT; code++)
+		if (causes & cause_bits[code])
+			finding_because(d, finding, (enum loss_finding_code)code);
+}
+
+struct loss_finding *finding_begin(struct diagnosis *d, enum loss_finding_code code,
+				   enum loss_role input, enum place_kind kind)
+{
+	struct loss_finding *finding = finding_of(d, code, input);
+	int64_t shape[LOSS_RANK_MAX];
+
+	finding->place_rank = shape_of(d, finding, kind, shape);
+	d->kinds[finding - d->findings] = kind;
+	return finding;
+}
+
+void finding_hit(struct diagnosis *d, struct loss_finding *finding, int64_t index)
+{
+	enum place_kind kind = d->kinds[finding - d->findings];
+
+	finding->count++;
+	keep_index(d, finding, index);
+	if (!cause_bits[finding->code])
+		return;
+	if (kind == PLACE_ELEMENT)
+		mark_slot(d, slot_of(d->e, index), finding->code);
+	else if (kind == PLACE_ROW || (kind == PLACE_UNIT && slots_of(d->e) == d->e->units))
+		mark_slot(d, index, finding->code);
 }
 
 void finding_add(struct diagnosis *d, enum loss_finding_code code, enum loss_role input,
 		 enum place_kind kind, int64_t index)
 {
-	struct loss_finding *finding = finding_of(d, code, input);
-	const int64_t *shape;
+	finding_hit(d, finding_begin(d, code, input, kind), index);
+}
 
-	shape_of(d->e, kind, &finding->place_rank, &shape);
-	finding->count++;
-	keep_index(d, finding, index);
-	d->kinds[finding - d->findings] = kind;
+/* Findings that were begun and turned out to have no place. */
+static void drop_empty(struct diagnosis *d)
+{
+	int kept = 0;
+
+	for (int i = 0; i < d->finding_count; i++) {
+		size_t places = (size_t)d->options->locations_max;
+
+		if (d->findings[i].count == 0)
+			continue;
+		if (kept != i) {
+			d->findings[kept] = d->findings[i];
+			d->kinds[kept] = d->kinds[i];
+			memcpy(d->indices + (size_t)kept * places, d->indices + (size_t)i * places,
+			       places * sizeof *d->indices);
+		}
+		kept++;
+	}
+	d->finding_count = kept;
 }
 
 struct loss_finding *finding_add_batch(struct diagnosis *d, enum loss_finding_code code,
@@ -175,10 +208,9 @@ static void write_places(struct diagnosis *d, struct loss_finding *finding)
 {
 	int64_t *to =
 		d->places + (finding - d->findings) * d->options->locations_max * LOSS_RANK_MAX;
-	const int64_t *shape;
-	int rank;
+	int64_t shape[LOSS_RANK_MAX];
+	int rank = shape_of(d, finding, d->kinds[finding - d->findings], shape);
 
-	shape_of(d->e, d->kinds[finding - d->findings], &rank, &shape);
 	finding->places = to;
 	finding->truncated = finding->place_rank > 0 && finding->place_count < finding->count;
 	for (int64_t i = 0; i < finding->place_count; i++) {
@@ -353,11 +385,13 @@ static enum loss_verdict verdict_of(const struct diagnosis *d)
 bool loss_is_healthy(const struct loss_plan *plan, const struct loss_result *result,
 		     const struct loss_diagnose_options *options)
 {
-	(void)plan;
+	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
+
 	for (int i = 0; i < LOSS_INPUTS_MAX; i++)
 		if (options->narrowed[i])
 			return false;
-	return !options->full && result->flags == 0;
+	return !options->full && result->flags == 0 && !spec_is_suspect(e) &&
+	       !gradients_are_suspect(e);
 }
 
 static size_t scratch_bytes(const struct loss_plan *plan)
@@ -391,6 +425,7 @@ static void lay_out(struct diagnosis *d, struct room *room, const struct loss_pl
 	d->places = room_take(room, places * LOSS_RANK_MAX, sizeof *d->places);
 	d->losses = room_take(room, units, real);
 	d->mask = room_take(room, units, real);
+	d->causes = room_take(room, (size_t)slots_of(e), sizeof *d->causes);
 	d->scratch = room_take(room, scratch_bytes(plan), 1);
 	if (options->full)
 		lay_out_statistics(d, room);
@@ -417,6 +452,12 @@ static struct diagnosis *diagnosis_init(const struct loss_plan *plan,
 	return d;
 }
 
+/* A finder may look at what those before it have found. */
+static void (*const finders[])(struct diagnosis *d) = {
+	find_in_inputs, find_in_spec,      find_in_targets, find_in_weights,   find_in_rows,
+	find_in_terms,  find_in_reduction, find_unsuited,   find_in_gradients,
+};
+
 void loss_diagnose(const struct loss_plan *plan, const struct loss_result *result,
 		   const struct loss_diagnose_options *options, void *memory,
 		   struct loss_diagnosis *diagnosis)
@@ -426,14 +467,14 @@ void loss_diagnose(const struct loss_plan *plan, const struct loss_result *resul
 	*diagnosis = (struct loss_diagnosis){0};
 	d->result = result;
 	d->out = diagnosis;
+	memset(d->causes, 0, (size_t)slots_of(d->e) * sizeof *d->causes);
 	compute_losses(d, plan);
 	summarize_batch(d);
 	count_nonfinite(d);
-	find_in_inputs(d);
-	find_in_rows(d);
-	find_in_terms(d);
-	find_in_reduction(d);
-	find_in_gradients(d);
+	for (size_t i = 0; i < sizeof finders / sizeof finders[0]; i++) {
+		finders[i](d);
+		drop_empty(d);
+	}
 	if (d->statistics)
 		write_statistics(d);
 	diagnosis->verdict = verdict_of(d);

@@ -17,8 +17,9 @@
  * the last is left out. */
 enum { FINDINGS_MAX = 48, FINDINGS_SPARE = 1 };
 
-/* What the flat index of a place counts in. */
-enum place_kind { PLACE_BATCH, PLACE_UNIT, PLACE_ELEMENT, PLACE_SAMPLE };
+/* What the flat index of a place counts in: units, rows of the class axis,
+ * elements of the prediction, samples, elements of the finding's own input. */
+enum place_kind { PLACE_BATCH, PLACE_UNIT, PLACE_ROW, PLACE_ELEMENT, PLACE_SAMPLE, PLACE_INPUT };
 
 struct diagnosis {
 	const struct loss_eval *e;
@@ -33,6 +34,7 @@ struct diagnosis {
 	int64_t *places;  /* for each finding: locations_max x LOSS_RANK_MAX */
 	void *losses;     /* unreduced, of this batch */
 	void *mask;       /* units with a finite loss */
+	uint16_t *causes; /* by slot: what was found there that may have consequences */
 	void *scratch;
 	int64_t nonfinite_losses, nonfinite_gradients;
 
@@ -59,7 +61,14 @@ void *room_take(struct room *room, size_t count, size_t bytes);
 struct loss_finding *finding_of(struct diagnosis *d, enum loss_finding_code code,
 				enum loss_role input);
 
+/* The same, with places of this kind.  Without a place in the end it is none. */
+struct loss_finding *finding_begin(struct diagnosis *d, enum loss_finding_code code,
+				   enum loss_role input, enum place_kind kind);
+
 /* One more place. Indices may come in any order. */
+void finding_hit(struct diagnosis *d, struct loss_finding *finding, int64_t index);
+
+/* Both. */
 void finding_add(struct diagnosis *d, enum loss_finding_code code, enum loss_role input,
 		 enum place_kind kind, int64_t index);
 
@@ -72,18 +81,35 @@ bool finding_exists(const struct diagnosis *d, enum loss_finding_code code);
 /* A value to show for the first place. */
 void finding_operand(struct loss_finding *finding, const char *name, double value);
 
+/* Caused by a finding of this code, if there is one. */
 void finding_because(struct diagnosis *d, struct loss_finding *finding,
 		     enum loss_finding_code code);
+
+/* Caused by what was found in the same slots: `causes` as in d->causes. */
+void finding_because_of(struct diagnosis *d, struct loss_finding *finding, uint16_t causes);
+
+/* Say that a slot was reached by a finding that was added elsewhere. */
+void mark_slot(struct diagnosis *d, int64_t slot, enum loss_finding_code code);
 
 /* The first flat index of a finding. */
 int64_t finding_first(const struct diagnosis *d, const struct loss_finding *finding);
 
 /* ---- Reading the evaluation ----------------------------------------------- */
 
-double real_at(const struct loss_eval *e, const void *data, int64_t index);
+static inline double real_at(const struct loss_eval *e, const void *data, int64_t index)
+{
+	return e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
+					     : ((const double *)data)[index];
+}
 
 /* The value of an operand at an element of what it broadcasts to. */
 double operand_at(const struct loss_eval *e, const struct loss_operand *operand, int64_t index);
+
+/* The role an input was given in. */
+enum loss_role role_of(const struct loss_eval *e, int input);
+
+/* The axis of the classes, also where the loss itself has no use for it; -1: none. */
+int class_axis_of(const struct loss_eval *e);
 
 /* The unit an element of the prediction belongs to. */
 int64_t unit_of(const struct loss_eval *e, int64_t element);
@@ -96,8 +122,38 @@ bool unit_is_bad(const struct diagnosis *d, int64_t unit);
 
 bool is_rowwise(const struct loss_eval *e);
 
-/* What an input is called: the prediction by the form it was given in. */
-enum loss_role role_of(const struct loss_eval *e, int input);
+/* A softmax over one class, which is 1 whatever its logit is. */
+bool is_lone_class(const struct loss_eval *e);
+
+/* Slots: what has a number of its own in the loss, and makes all of it NaN if any
+ * of it is.  Rows for classification, units otherwise. */
+int64_t slots_of(const struct loss_eval *e);
+int64_t slot_of(const struct loss_eval *e, int64_t element);
+bool slot_is_bad(const struct diagnosis *d, int64_t slot);
+
+/* Does a row along the class axis count? Where units are elements all do. */
+bool row_counts(const struct loss_eval *e, int64_t row);
+
+/* The prediction as lines along an axis (all of it for -1): element k of line i
+ * is line_start() + k * stride. */
+struct lines {
+	int64_t count, length, stride;
+};
+
+struct lines lines_of(const struct loss_eval *e, int axis);
+
+static inline int64_t line_start(const struct lines *lines, int64_t i)
+{
+	return i / lines->stride * lines->stride * lines->length + i % lines->stride;
+}
+
+/* The first element in [from, end) that is NaN or infinite, or not 0; else `end`. */
+int64_t next_nonfinite(const struct loss_eval *e, const void *data, int64_t from, int64_t end);
+int64_t next_nonzero(const struct loss_eval *e, const void *data, int64_t from, int64_t end);
+
+/* Do a few elements, spread over all of them, lie in [least, most]? */
+bool sample_lies(const struct loss_eval *e, const void *data, int64_t count, double least,
+		 double most);
 
 /* ---- Statistics ----------------------------------------------------------- */
 
@@ -113,10 +169,19 @@ void lay_out_statistics(struct diagnosis *d, struct room *room);
 /* ---- The finders, in their order ------------------------------------------ */
 
 void find_in_inputs(struct diagnosis *d);
+void find_in_targets(struct diagnosis *d);
+void find_in_spec(struct diagnosis *d);
+void find_unsuited(struct diagnosis *d);
 void find_in_rows(struct diagnosis *d);
 void find_in_terms(struct diagnosis *d);
+void find_in_weights(struct diagnosis *d);
 void find_in_reduction(struct diagnosis *d);
 void find_in_gradients(struct diagnosis *d);
+
+/* A cheap look, for who would look no further: may find_in_spec() or
+ * find_in_gradients() have something to say on a batch without a flag? */
+bool spec_is_suspect(const struct loss_eval *e);
+bool gradients_are_suspect(const struct loss_eval *e);
 
 /* Sentences for all findings without one, from the places and operands. */
 void write_messages(struct diagnosis *d);

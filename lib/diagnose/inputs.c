@@ -2,72 +2,126 @@
 #include "diagnose.h"
 
 /* Is an infinity of this sign in this input a matter of course?  -Infinity is
- * how a class is masked, and either is a logit that is quite sure. */
+ * how a class is masked: the logarithm of no probability at all. */
 static bool is_usual(const struct loss_eval *e, int input, double value)
 {
-	if (input != 0 || e->form == LOSS_ROLE_INPUT || e->form == LOSS_ROLE_PROBS)
+	bool is_log = e->form == LOSS_ROLE_LOG_PROBS ||
+		      (e->form == LOSS_ROLE_LOGITS && e->spec.loss->traits & LOSS_HAS_SOFTMAX);
+
+	if (value > 0)
 		return false;
-	return value < 0;
+	return (input == 0 && is_log) ||
+	       (input == 1 && loss_param_number(&e->spec, "log_target", 0) != 0);
 }
 
-static void look_at(struct diagnosis *d, int input, enum loss_role role, double value,
-		    enum place_kind kind, int64_t index)
+static void look_at(struct diagnosis *d, int input, double value, enum place_kind kind,
+		    int64_t index)
 {
+	enum loss_role role = role_of(d->e, input);
+
 	if (isnan(value))
 		finding_add(d, LOSS_FINDING_INPUT_NAN, role, kind, index);
-	else if (isinf(value) && !is_usual(d->e, input, value))
+	else if (!is_usual(d->e, input, value))
 		finding_add(d, value > 0 ? LOSS_FINDING_INPUT_POS_INF : LOSS_FINDING_INPUT_NEG_INF,
 			    role, kind, index);
 }
 
 /* Inputs of the prediction's shape: only where the loss went wrong.  A NaN in a
  * row that is ignored harms nobody. */
-static void look_at_elements(struct diagnosis *d, int input, enum loss_role role)
+static void look_at_elements(struct diagnosis *d, int input)
 {
 	const struct loss_eval *e = d->e;
+	const void *data = e->in[input].data;
 
-	for (int64_t i = 0; i < e->elements; i++) {
-		double value = real_at(e, e->in[input].data, i);
-
-		if (!isfinite(value) && unit_is_bad(d, unit_of(e, i)))
-			look_at(d, input, role, value, PLACE_ELEMENT, i);
-	}
+	for (int64_t i = -1; (i = next_nonfinite(e, data, i + 1, e->elements)) < e->elements;)
+		if (slot_is_bad(d, slot_of(e, i)))
+			look_at(d, input, real_at(e, data, i), PLACE_ELEMENT, i);
 }
 
-/* Smaller inputs (weights): the places are those of the input itself. */
-static void look_at_all(struct diagnosis *d, int input, enum loss_role role)
+/* The number of a smaller input that goes into unit `unit`. */
+static double used_by(const struct loss_eval *e, const struct loss_operand *operand, int64_t unit)
 {
-	const struct loss_operand *operand = &d->e->in[input];
+	if (operand->row->shape != LOSS_SHAPE_PER_CLASS)
+		return operand_at(e, operand, unit);
+	if (e->hard)
+		return real_at(e, operand->data, ((const int64_t *)e->in[1].data)[unit]);
+	return NAN; /* every class goes into every row */
+}
 
-	for (int64_t i = 0; i < operand->count; i++) {
-		double value = real_at(d->e, operand->data, i);
+static enum loss_finding_code code_of(double value)
+{
+	return isnan(value) ? LOSS_FINDING_INPUT_NAN
+	       : value > 0  ? LOSS_FINDING_INPUT_POS_INF
+			    : LOSS_FINDING_INPUT_NEG_INF;
+}
+
+/* Smaller inputs (weights): the places are those of the input itself, if any
+ * loss that went wrong has used one of them. */
+static void look_at_all(struct diagnosis *d, int input)
+{
+	const struct loss_eval *e = d->e;
+	const struct loss_operand *operand = &e->in[input];
+	int64_t count = operand->count, first = next_nonfinite(e, operand->data, 0, count);
+	bool is_used = false;
+
+	if (first == count)
+		return;
+	for (int64_t unit = 0; unit < e->units; unit++) {
+		if (!unit_is_bad(d, unit))
+			continue;
+		double value = used_by(e, operand, unit);
 
 		if (isfinite(value))
 			continue;
-		look_at(d, input, role, value, PLACE_SAMPLE, i);
+		is_used = true;
+		mark_slot(d, e->units == e->elements ? slot_of(e, unit) : unit, code_of(value));
 	}
+	for (int64_t i = first; is_used && i < count;
+	     i = next_nonfinite(e, operand->data, i + 1, count))
+		look_at(d, input, real_at(e, operand->data, i), PLACE_INPUT, i);
 }
 
 /* Numbers that were finite as written: their places are those of infinities. */
-static void look_at_narrowed(struct diagnosis *d, int input, enum loss_role role)
+static void look_at_narrowed(struct diagnosis *d, int input)
 {
-	const struct loss_operand *operand = &d->e->in[input];
-	int64_t narrowed = d->options->narrowed[operand->index];
+	const struct loss_eval *e = d->e;
+	const struct loss_operand *operand = &e->in[input];
+	int64_t narrowed = d->options->narrowed[operand->index], count = operand->count;
 
 	if (!narrowed)
 		return;
-	enum place_kind kind = operand->full ? PLACE_ELEMENT : PLACE_SAMPLE;
+	struct loss_finding *finding =
+		finding_begin(d, LOSS_FINDING_NARROWING_OVERFLOW, role_of(e, input),
+			      operand->full ? PLACE_ELEMENT : PLACE_INPUT);
 
-	for (int64_t i = 0; i < operand->count; i++)
-		if (isinf(real_at(d->e, operand->data, i)))
-			finding_add(d, LOSS_FINDING_NARROWING_OVERFLOW, role, kind, i);
-	struct loss_finding *finding = finding_of(d, LOSS_FINDING_NARROWING_OVERFLOW, role);
-
+	for (int64_t i = -1; (i = next_nonfinite(e, operand->data, i + 1, count)) < count;)
+		if (isinf(real_at(e, operand->data, i)))
+			finding_hit(d, finding, i);
 	finding->count = narrowed;
 	if (finding->place_count > narrowed)
 		finding->place_count = narrowed;
+	if (finding->place_count > 0)
+		finding_operand(finding, "value",
+				real_at(e, operand->data, finding_first(d, finding)));
 	if (isfinite(d->result->sum) && !d->nonfinite_losses)
 		finding->severity = LOSS_WARNING;
+}
+
+/* The values at the first places, and what narrowing has to do with them. */
+static void describe(struct diagnosis *d, enum loss_finding_code code, int input)
+{
+	const struct loss_eval *e = d->e;
+	enum loss_role role = role_of(e, input);
+	struct loss_finding *finding;
+
+	if (!finding_exists(d, code))
+		return;
+	finding = finding_of(d, code, role);
+	if (finding->count == 0 || finding->operand_count > 0)
+		return;
+	finding_operand(finding, "value", real_at(e, e->in[input].data, finding_first(d, finding)));
+	if (d->options->narrowed[e->in[input].index])
+		finding_because(d, finding, LOSS_FINDING_NARROWING_OVERFLOW);
 }
 
 void find_in_inputs(struct diagnosis *d)
@@ -75,24 +129,17 @@ void find_in_inputs(struct diagnosis *d)
 	const struct loss_eval *e = d->e;
 
 	for (int i = 0; i < e->in_count; i++) {
-		const struct loss_operand *operand = &e->in[i];
-		enum loss_role role = i == 0 ? e->form : operand->row->role;
-
-		if (!operand->data || (i == 1 && e->hard))
+		if (!e->in[i].data || e->in[i].index < 0 || (i == 1 && e->hard))
 			continue;
-		look_at_narrowed(d, i, role);
+		look_at_narrowed(d, i);
 		if (!d->nonfinite_losses)
 			continue;
-		if (operand->full && operand->count == e->elements)
-			look_at_elements(d, i, role);
+		if (e->in[i].full && e->in[i].count == e->elements)
+			look_at_elements(d, i);
 		else
-			look_at_all(d, i, role);
-	}
-	for (int i = 0; i < d->finding_count; i++) {
-		struct loss_finding *finding = &d->findings[i];
-
-		if (finding->code == LOSS_FINDING_INPUT_POS_INF ||
-		    finding->code == LOSS_FINDING_INPUT_NEG_INF)
-			finding_because(d, finding, LOSS_FINDING_NARROWING_OVERFLOW);
+			look_at_all(d, i);
+		describe(d, LOSS_FINDING_INPUT_NAN, i);
+		describe(d, LOSS_FINDING_INPUT_POS_INF, i);
+		describe(d, LOSS_FINDING_INPUT_NEG_INF, i);
 	}
 }

@@ -31,6 +31,8 @@ static const char *noun(enum place_kind kind, bool many)
 	static const char *const nouns[][2] = {
 		[PLACE_BATCH] = {"batch", "batches"},
 		[PLACE_UNIT] = {"row", "rows"},
+		[PLACE_ROW] = {"row", "rows"},
+		[PLACE_INPUT] = {"element", "elements"},
 		[PLACE_ELEMENT] = {"element", "elements"},
 		[PLACE_SAMPLE] = {"sample", "samples"},
 	};
@@ -52,8 +54,8 @@ static void put_where(struct sentence *s, const struct loss_finding *f, enum pla
 	int64_t shown = f->place_count < 3 ? f->place_count : 3;
 	const char *name = noun(kind, f->count != 1);
 
-	if (f->place_rank == 0 || kind == PLACE_BATCH) {
-		put(s, "The only %s", noun(kind, false));
+	if (kind == PLACE_BATCH || f->place_rank == 0) {
+		put(s, "The %s%s", kind == PLACE_BATCH ? "" : "only ", noun(kind, false));
 		return;
 	}
 	put(s, "%c%s ", name[0] - 'a' + 'A', name + 1);

@@ -6,103 +6,165 @@ static bool is_mean(const struct loss_eval *e)
 	return e->spec.common.reduction == LOSS_MEAN || e->spec.common.reduction == LOSS_BATCHMEAN;
 }
 
-/* 0 / 0, or the value that on_empty puts there. */
-static void lower(const struct diagnosis *d, struct loss_finding *finding)
+/* What made the denominator 0, or LOSS_FINDING_COUNT. */
+static enum loss_finding_code denominator_code(const struct diagnosis *d)
 {
-	if (isfinite(d->result->loss))
-		finding->severity = LOSS_WARNING;
+	const struct loss_eval *e = d->e;
+
+	if (e->units == 0)
+		return LOSS_FINDING_EMPTY_BATCH;
+	if (e->total.units == 0)
+		return LOSS_FINDING_ALL_IGNORED;
+	if (d->result->denominator != 0)
+		return LOSS_FINDING_COUNT;
+	return e->class_weights && !e->spec.common.normalizer.set ? LOSS_FINDING_ZERO_WEIGHT_SUM
+								  : LOSS_FINDING_DIV_ZERO;
+}
+
+static enum loss_role denominator_role(const struct loss_eval *e, enum loss_finding_code code)
+{
+	switch (code) {
+	case LOSS_FINDING_EMPTY_BATCH:
+		return e->form;
+	case LOSS_FINDING_ALL_IGNORED:
+		return LOSS_ROLE_TARGETS;
+	case LOSS_FINDING_ZERO_WEIGHT_SUM:
+		return LOSS_ROLE_WEIGHT;
+	default:
+		return LOSS_ROLE_NONE;
+	}
 }
 
 static void look_at_denominator(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
+	enum loss_finding_code code = denominator_code(d);
 	struct loss_finding *finding;
 
-	if (!is_mean(e) || !(d->result->flags & LOSS_FLAG_DENOMINATOR))
+	if (!is_mean(e) || code == LOSS_FINDING_COUNT ||
+	    !(d->result->flags & LOSS_FLAG_DENOMINATOR))
 		return;
-	if (e->units == 0)
-		finding = finding_add_batch(d, LOSS_FINDING_EMPTY_BATCH, e->form);
-	else if (e->total.units == 0)
-		finding = finding_add_batch(d, LOSS_FINDING_ALL_IGNORED, LOSS_ROLE_TARGETS);
-	else if (e->spec.common.normalizer.set)
-		finding = finding_add_batch(d, LOSS_FINDING_DIV_ZERO, LOSS_ROLE_NONE);
-	else if (e->class_weights && d->result->denominator == 0)
-		finding = finding_add_batch(d, LOSS_FINDING_ZERO_WEIGHT_SUM, LOSS_ROLE_WEIGHT);
-	else if (d->result->denominator == 0)
-		finding = finding_add_batch(d, LOSS_FINDING_DIV_ZERO, LOSS_ROLE_NONE);
-	else
-		return;
+	finding = finding_add_batch(d, code, denominator_role(e, code));
 	finding_operand(finding, "sum", d->result->sum);
 	finding_operand(finding, "denominator", d->result->denominator);
-	lower(d, finding);
+	finding_operand(finding, "rows", (double)e->units);
+	if (code == LOSS_FINDING_ALL_IGNORED) {
+		finding_because(d, finding, LOSS_FINDING_IGNORE_INDEX_COLLIDES);
+		finding_because(d, finding, LOSS_FINDING_EMPTY_MASK);
+	}
+	if (code == LOSS_FINDING_ZERO_WEIGHT_SUM)
+		finding_because(d, finding, LOSS_FINDING_NEGATIVE_WEIGHT);
+	/* 0 / 0, or the value that on_empty puts there. */
+	if (isfinite(d->result->loss))
+		finding->severity = LOSS_WARNING;
 }
 
 /* ---- Balances ------------------------------------------------------------- */
 
+static bool sample_counts(const struct loss_eval *e, int64_t sample)
+{
+	int64_t begin = sample * e->sample_elements;
+
+	for (int64_t i = begin; i < begin + e->sample_elements; i++)
+		if (unit_counts(e, i))
+			return true;
+	return false;
+}
+
+/* A balance that was asked for is no accident. */
 static void look_at_balances(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
+	struct loss_finding *finding;
 
-	if (e->family != &loss_balanced_family)
+	if (e->family != &loss_balanced_family || !isnan(loss_param_number(&e->spec, "beta", NAN)))
 		return;
+	finding = finding_begin(d, LOSS_FINDING_DEGENERATE_BETA, LOSS_ROLE_TARGETS,
+				e->rank > 1 ? PLACE_SAMPLE : PLACE_BATCH);
 	for (int64_t sample = 0; sample < e->n; sample++) {
 		double beta = real_at(e, e->work, sample);
 
-		if (beta == 0 || beta == 1)
-			finding_add(d, LOSS_FINDING_DEGENERATE_BETA, LOSS_ROLE_TARGETS,
-				    e->rank > 1 ? PLACE_SAMPLE : PLACE_BATCH, sample);
+		if ((beta == 0 || beta == 1) && sample_counts(e, sample))
+			finding_hit(d, finding, sample);
 	}
-	if (finding_exists(d, LOSS_FINDING_DEGENERATE_BETA)) {
-		struct loss_finding *finding =
-			finding_of(d, LOSS_FINDING_DEGENERATE_BETA, LOSS_ROLE_TARGETS);
-
-		if (finding->place_count)
-			finding_operand(finding, "beta",
-					real_at(e, e->work, finding_first(d, finding)));
-		if (e->rank <= 1)
-			finding->place_rank = 0, finding->place_count = 0;
-	}
+	if (finding->count)
+		finding_operand(finding, "beta", real_at(e, e->work, finding_first(d, finding)));
 }
 
-/* Losses that live on positives: is there one among what counts? */
-static void look_for_positives(struct diagnosis *d)
+/* Losses of two sides: is there one of each among what counts? */
+static void look_for_sides(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	bool balanced = e->family == &loss_balanced_family;
+	bool positive = false, negative = false;
+	int64_t counted = 0;
 
-	if ((e->family != &loss_hard_negative_family && !balanced) || e->units == 0)
+	if (e->family != &loss_hard_negative_family && !balanced)
 		return;
-	for (int64_t i = 0; i < e->elements; i++) {
+	for (int64_t i = 0; i < e->elements && !(positive && negative); i++) {
 		double y = real_at(e, e->in[1].data, i);
 
-		if ((balanced ? y > 0 : y >= 1) &&
-		    (!e->in[e->mask].data || operand_at(e, &e->in[e->mask], i) != 0))
-			return;
+		if (!unit_counts(e, i))
+			continue;
+		positive = positive || (balanced ? y > 0 : y >= 1);
+		negative = negative || (balanced ? y < 1 : y <= 0);
+		counted++;
 	}
-	finding_add_batch(d, LOSS_FINDING_NO_POSITIVES, LOSS_ROLE_TARGETS);
+	if (counted == 0 || (positive && negative))
+		return;
+	/* Not both are missing unless all targets lie between. */
+	if (!positive)
+		finding_operand(finding_add_batch(d, LOSS_FINDING_NO_POSITIVES, LOSS_ROLE_TARGETS),
+				"elements", (double)counted);
+	if (!negative)
+		finding_operand(finding_add_batch(d, LOSS_FINDING_NO_NEGATIVES, LOSS_ROLE_TARGETS),
+				"elements", (double)counted);
 }
 
 /* ---- Overlaps ------------------------------------------------------------- */
 
+static void describe(struct diagnosis *d, struct loss_finding *finding)
+{
+	int64_t unit;
+	struct loss_overlap sums;
+
+	if (finding->count == 0)
+		return;
+	unit = finding_first(d, finding);
+	sums = loss_overlap_of(d->e, unit);
+	finding_operand(finding, "prediction", sums.p);
+	finding_operand(finding, "targets", sums.y);
+	finding_operand(finding, "smoothing", loss_eps_sum(&d->e->spec));
+	finding_operand(finding, "loss", real_at(d->e, d->losses, unit));
+}
+
 static void look_at_overlaps(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
+	struct loss_finding *zero, *smooth;
 
-	if (e->family != &loss_overlap_family)
+	if (e->family != &loss_overlap_family || e->elements == 0)
 		return;
+	zero = finding_begin(d, LOSS_FINDING_DIV_ZERO, LOSS_ROLE_NONE, PLACE_UNIT);
+	smooth = finding_begin(d, LOSS_FINDING_SMOOTHING_DECIDED, LOSS_ROLE_TARGETS, PLACE_UNIT);
 	for (int64_t unit = 0; unit < e->units; unit++) {
 		struct loss_overlap sums = loss_overlap_of(e, unit);
 
-		if (unit_counts(e, unit) && unit_is_bad(d, unit) && isfinite(sums.p) &&
-		    isfinite(sums.y))
-			finding_add(d, LOSS_FINDING_DIV_ZERO, LOSS_ROLE_NONE, PLACE_UNIT, unit);
+		if (!unit_counts(e, unit))
+			continue;
+		if (unit_is_bad(d, unit) && isfinite(sums.p) && isfinite(sums.y))
+			finding_hit(d, zero, unit);
+		else if (loss_smoothing_decides(e, &sums))
+			finding_hit(d, smooth, unit);
 	}
+	describe(d, zero);
+	describe(d, smooth);
 }
 
 void find_in_reduction(struct diagnosis *d)
 {
 	look_at_denominator(d);
 	look_at_balances(d);
-	look_for_positives(d);
+	look_for_sides(d);
 	look_at_overlaps(d);
 }

@@ -6,10 +6,15 @@ static int64_t score_at(const struct loss_eval *e, int64_t row, int64_t k)
 	return row / e->d * e->c * e->d + k * e->d + row % e->d;
 }
 
+static double score(const struct loss_eval *e, int64_t row, int64_t k)
+{
+	return real_at(e, e->in[0].data, score_at(e, row, k));
+}
+
 static bool is_masked(const struct loss_eval *e, int64_t row)
 {
 	for (int64_t k = 0; k < e->c; k++)
-		if (real_at(e, e->in[0].data, score_at(e, row, k)) != -INFINITY)
+		if (score(e, row, k) != -INFINITY)
 			return false;
 	return e->c > 0;
 }
@@ -29,72 +34,84 @@ static double share_of(const struct loss_eval *e, int64_t row, int64_t k)
 	return weight * ((1 - e->label_smoothing) * q + e->label_smoothing / (double)e->c);
 }
 
+static bool is_masked_target(const struct loss_eval *e, int64_t row, int64_t k)
+{
+	return score(e, row, k) == -INFINITY && share_of(e, row, k) != 0;
+}
+
 /* The first class of a row that has a term and is masked, or -1. */
 static int64_t masked_target(const struct loss_eval *e, int64_t row)
 {
+	if (e->hard && e->label_smoothing == 0) {
+		int64_t y = ((const int64_t *)e->in[1].data)[row];
+
+		return is_masked_target(e, row, y) ? y : -1;
+	}
 	for (int64_t k = 0; k < e->c; k++)
-		if (real_at(e, e->in[0].data, score_at(e, row, k)) == -INFINITY &&
-		    share_of(e, row, k) != 0)
+		if (is_masked_target(e, row, k))
 			return k;
 	return -1;
 }
 
-static bool row_counts(const struct loss_eval *e, int64_t row)
+/* The first class of a row with a logit of +Infinity, or -1: less the maximum,
+ * which it is, it is NaN. */
+static int64_t infinite_score(const struct loss_eval *e, int64_t row)
 {
-	return e->units == e->n * e->d ? unit_counts(e, row) : true;
+	for (int64_t k = 0; k < e->c; k++)
+		if (score(e, row, k) == INFINITY)
+			return k;
+	return -1;
 }
 
-static void describe(struct diagnosis *d, enum loss_finding_code code)
+static void add(struct diagnosis *d, enum loss_finding_code code, int64_t row, int64_t k)
 {
 	const struct loss_eval *e = d->e;
-	struct loss_finding *finding;
-	int64_t row, k;
+	struct loss_finding *finding = finding_begin(d, code, e->form, PLACE_ROW);
+	bool is_first = finding->count == 0;
 
-	if (!finding_exists(d, code))
+	finding_hit(d, finding, row);
+	if (!is_first)
 		return;
-	finding = finding_of(d, code, e->form);
-	if (finding->place_count == 0)
-		return;
-	row = finding_first(d, finding);
+	/* Rows come in index order, so this is the first place. */
 	if (e->hard)
 		finding_operand(finding, "target", (double)((const int64_t *)e->in[1].data)[row]);
-	if (code == LOSS_FINDING_TARGET_AT_MASKED_CLASS) {
-		k = masked_target(e, row);
-		finding_operand(finding, "class", (double)k);
-		finding_operand(finding, loss_role_name(e->form),
-				real_at(e, e->in[0].data, score_at(e, row, k)));
-		if (e->class_weights)
-			finding_operand(finding, "weight", real_at(e, e->class_weights, k));
-	} else {
+	if (k < 0) {
 		finding_operand(finding, "max", -INFINITY);
+		return;
 	}
+	finding_operand(finding, "class", (double)k);
+	finding_operand(finding, loss_role_name(e->form), score(e, row, k));
+	if (e->class_weights)
+		finding_operand(finding, "weight", real_at(e, e->class_weights, k));
+}
+
+static void look_at_row(struct diagnosis *d, int64_t row)
+{
+	const struct loss_eval *e = d->e;
+	bool softmax = e->form == LOSS_ROLE_LOGITS;
+	int64_t k;
+
+	if (softmax && is_masked(e, row))
+		add(d, LOSS_FINDING_ALL_MASKED_ROW, row, -1);
+	else if (softmax && (k = infinite_score(e, row)) >= 0)
+		add(d, LOSS_FINDING_INF_MINUS_INF, row, k);
+	else if ((k = masked_target(e, row)) >= 0)
+		add(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS, row, k);
 }
 
 void find_in_rows(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
-	/* A row's place is its index without the class axis; where the loss has
-	 * a number per class the place of the row is that of its first class. */
-	bool per_class = e->units == e->elements && e->c != 1;
-	enum place_kind kind = per_class ? PLACE_ELEMENT : PLACE_UNIT;
+	bool is_nan = e->spec.common.on_masked_row == LOSS_MASKED_NAN;
 
-	if (!is_rowwise(e) || e->form == LOSS_ROLE_PROBS || d->inputs[0].neg_inf == 0)
+	if (!is_rowwise(e) || e->form == LOSS_ROLE_PROBS || (is_nan && !d->nonfinite_losses))
 		return;
-	for (int64_t row = 0; row < e->n * e->d; row++) {
-		if (!row_counts(e, row))
-			continue;
-		int64_t at = per_class ? score_at(e, row, 0) : row;
-
-		if (e->form == LOSS_ROLE_LOGITS && is_masked(e, row))
-			finding_add(d, LOSS_FINDING_ALL_MASKED_ROW, e->form, kind, at);
-		else if (masked_target(e, row) >= 0)
-			finding_add(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS, e->form, kind, at);
-	}
-	if (e->spec.common.on_masked_row != LOSS_MASKED_NAN &&
-	    finding_exists(d, LOSS_FINDING_ALL_MASKED_ROW))
+	for (int64_t row = 0; row < e->n * e->d; row++)
+		if (row_counts(e, row) && (!is_nan || slot_is_bad(d, row)))
+			look_at_row(d, row);
+	if (!is_nan && finding_exists(d, LOSS_FINDING_ALL_MASKED_ROW))
 		finding_of(d, LOSS_FINDING_ALL_MASKED_ROW, e->form)->severity = LOSS_WARNING;
-	if (!per_class) {
-		describe(d, LOSS_FINDING_ALL_MASKED_ROW);
-		describe(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS);
-	}
+	if (finding_exists(d, LOSS_FINDING_INF_MINUS_INF))
+		finding_because(d, finding_of(d, LOSS_FINDING_INF_MINUS_INF, e->form),
+				LOSS_FINDING_INPUT_POS_INF);
 }

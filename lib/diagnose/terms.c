@@ -15,6 +15,7 @@ static const enum loss_finding_code codes[LOSS_EVENT_COUNT] = {
 struct term_scan {
 	struct loss_scan scan;
 	struct diagnosis *d;
+	struct loss_finding *found[LOSS_EVENT_COUNT];
 };
 
 /* A probability has no mask: 0 is the log of it. */
@@ -25,41 +26,47 @@ static enum loss_finding_code code_of(const struct loss_eval *e, enum loss_event
 	return codes[event];
 }
 
-static void hit(struct loss_scan *scan, enum loss_event event, int64_t element)
+/* An infinity that came in has not overflowed here. */
+static bool is_elsewhere(const struct loss_eval *e, enum loss_event event, int64_t element)
 {
-	struct diagnosis *d = ((struct term_scan *)scan)->d;
-	bool wants_gradient = d->e->out.gradients[0] != NULL;
-
-	if (event == LOSS_EVENT_BAD_PROB ||
-	    (event == LOSS_EVENT_GRADIENT_FLOORED && !wants_gradient))
-		return;
-	finding_add(d, code_of(d->e, event), d->e->form, PLACE_ELEMENT, element);
+	return event == LOSS_EVENT_BAD_PROB ||
+	       (event == LOSS_EVENT_GRADIENT_FLOORED && !e->out.gradients[0]) ||
+	       (event == LOSS_EVENT_EXP_OVERFLOW && !isfinite(real_at(e, e->in[1].data, element)));
 }
 
+static void hit(struct loss_scan *scan, enum loss_event event, int64_t element)
+{
+	struct term_scan *terms = (struct term_scan *)scan;
+	struct diagnosis *d = terms->d;
+
+	if (is_elsewhere(d->e, event, element))
+		return;
+	if (!terms->found[event])
+		terms->found[event] =
+			finding_begin(d, code_of(d->e, event), d->e->form, PLACE_ELEMENT);
+	finding_hit(d, terms->found[event], element);
+}
+
+/* Every input at the first place. */
 static void describe(struct diagnosis *d, struct loss_finding *finding)
 {
 	const struct loss_eval *e = d->e;
-	int64_t at;
+	int64_t at = finding_first(d, finding);
 
-	if (finding->place_count == 0)
-		return;
-	at = finding_first(d, finding);
 	for (int i = 0; i < e->in_count; i++) {
 		const struct loss_operand *operand = &e->in[i];
-		enum loss_role role = i == 0 ? e->form : operand->row->role;
+		const char *name = loss_role_name(role_of(e, i));
 		int64_t index = operand->row->shape == LOSS_SHAPE_UNITS ? unit_of(e, at) : at;
 
 		if (!operand->data)
 			continue;
 		if (i == 1 && e->hard)
-			finding_operand(finding, "targets",
+			finding_operand(finding, name,
 					(double)((const int64_t *)operand->data)[unit_of(e, at)]);
 		else if (operand->row->shape == LOSS_SHAPE_PER_CLASS)
-			finding_operand(finding, loss_role_name(role),
-					real_at(e, operand->data, at / e->d % e->c));
+			finding_operand(finding, name, real_at(e, operand->data, at / e->d % e->c));
 		else
-			finding_operand(finding, loss_role_name(role),
-					operand_at(e, operand, index));
+			finding_operand(finding, name, operand_at(e, operand, index));
 	}
 }
 
@@ -67,7 +74,6 @@ void find_in_terms(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	struct term_scan scan = {.scan.hit = hit, .d = d};
-	int before = d->finding_count;
 
 	/* Without either there was no event, whatever is asked for. */
 	if (!(d->result->flags & (LOSS_FLAG_EVENT | LOSS_FLAG_NONFINITE)))
@@ -76,6 +82,15 @@ void find_in_terms(struct diagnosis *d)
 		return;
 	for (int64_t b = 0; b < loss_ceil_div(e->block_total, e->block_units); b++)
 		e->kernels->scan[e->form](e, b, &scan.scan);
-	for (int i = before; i < d->finding_count; i++)
-		describe(d, &d->findings[i]);
+	for (int event = 0; event < LOSS_EVENT_COUNT; event++) {
+		struct loss_finding *finding = scan.found[event];
+
+		if (!finding || finding->count == 0)
+			continue;
+		describe(d, finding);
+		if (event == LOSS_EVENT_INF_MINUS_INF) {
+			finding_because(d, finding, LOSS_FINDING_INPUT_POS_INF);
+			finding_because(d, finding, LOSS_FINDING_INPUT_NEG_INF);
+		}
+	}
 }
