@@ -61,11 +61,9 @@ static void look_at_all(struct diagnosis *d, int input)
 {
 	const struct loss_eval *e = d->e;
 	const struct loss_operand *operand = &e->in[input];
-	int64_t count = operand->count, first = next_nonfinite(e, operand->data, 0, count);
+	int64_t count = operand->count;
 	bool is_used = false;
 
-	if (first == count)
-		return;
 	for (int64_t unit = 0; unit < e->units; unit++) {
 		if (!unit_is_bad(d, unit))
 			continue;
@@ -76,8 +74,8 @@ static void look_at_all(struct diagnosis *d, int input)
 		is_used = true;
 		mark_slot(d, e->units == e->elements ? slot_of(e, unit) : unit, code_of(value));
 	}
-	for (int64_t i = first; is_used && i < count;
-	     i = next_nonfinite(e, operand->data, i + 1, count))
+	for (int64_t i = -1;
+	     is_used && (i = next_nonfinite(e, operand->data, i + 1, count)) < count;)
 		look_at(d, input, real_at(e, operand->data, i), PLACE_INPUT, i);
 }
 
@@ -132,7 +130,7 @@ void find_in_inputs(struct diagnosis *d)
 		if (!e->in[i].data || e->in[i].index < 0 || (i == 1 && e->hard))
 			continue;
 		look_at_narrowed(d, i);
-		if (!d->nonfinite_losses)
+		if (!d->nonfinite_losses || d->inputs[i].finite == d->inputs[i].count)
 			continue;
 		if (e->in[i].full && e->in[i].count == e->elements)
 			look_at_elements(d, i);

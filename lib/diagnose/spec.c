@@ -144,8 +144,12 @@ static void say_log_probs(struct diagnosis *d, const struct likeness *all)
 static void look_at_logits(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
+	const struct loss_summary *x = &d->inputs[0];
 	struct lines lines = score_lines(e);
 	struct likeness all = {.least = INFINITY, .most = -INFINITY, .whole = true};
+
+	if (x->nan + x->pos_inf || !(x->max <= 1 + SUM_TOLERANCE))
+		return;
 
 	for (int64_t i = 0; i < lines.count; i++) {
 		if (!row_counts(e, i))

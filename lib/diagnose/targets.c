@@ -22,6 +22,9 @@ static void look_for_others(struct diagnosis *d)
 
 	if (e->in[1].row->kind != LOSS_KIND_BINARY && !(e->spec.loss->traits & LOSS_HAS_SIGMOID))
 		return;
+	if (e->in[1].row->kind != LOSS_KIND_BINARY && !(d->inputs[1].min < 0) &&
+	    !(d->inputs[1].max > 1) && d->inputs[1].pos_inf + d->inputs[1].neg_inf == 0)
+		return;
 	finding =
 		finding_begin(d, LOSS_FINDING_TARGET_NOT_BINARY, LOSS_ROLE_TARGETS, PLACE_ELEMENT);
 	for (int64_t i = 0; i < e->elements; i++)

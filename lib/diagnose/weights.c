@@ -14,27 +14,27 @@ static void look_for_negatives(struct diagnosis *d, int input)
 {
 	const struct loss_eval *e = d->e;
 	const struct loss_operand *operand = &e->in[input];
-	struct loss_finding *finding =
-		finding_begin(d, LOSS_FINDING_NEGATIVE_WEIGHT, operand->row->role, PLACE_INPUT);
+	struct loss_finding *finding;
+
+	if (!(d->inputs[input].min < 0 || d->inputs[input].neg_inf))
+		return;
+	finding = finding_begin(d, LOSS_FINDING_NEGATIVE_WEIGHT, operand->row->role, PLACE_INPUT);
 
 	for (int64_t i = 0; i < operand->count; i++)
 		if (real_at(e, operand->data, i) < 0)
 			finding_hit(d, finding, i);
-	if (finding->count)
-		finding_operand(finding, "value",
-				real_at(e, operand->data, finding_first(d, finding)));
+	finding_operand(finding, "value", real_at(e, operand->data, finding_first(d, finding)));
 }
 
 static void look_at_mask(struct diagnosis *d)
 {
-	const struct loss_operand *mask = &d->e->in[d->e->mask];
-	int64_t count = mask->count;
+	const struct loss_summary *mask = &d->inputs[d->e->mask];
 	struct loss_finding *finding;
 
-	if (!mask->data || count == 0 || next_nonzero(d->e, mask->data, 0, count) < count)
+	if (mask->count == 0 || mask->zeros < mask->count)
 		return;
 	finding = finding_add_batch(d, LOSS_FINDING_EMPTY_MASK, LOSS_ROLE_MASK);
-	finding_operand(finding, "elements", (double)count);
+	finding_operand(finding, "elements", (double)mask->count);
 }
 
 void find_in_weights(struct diagnosis *d)
