@@ -23,6 +23,17 @@
 	  "{where} of {input}: finite as written and infinite in the dtype.", \
 	  CURE("Ask for dtype float64."), \
 	  CURE("Scale the data.")) \
+	X(HALF_OVERFLOW, "half_overflow", ERROR, "term", \
+	  "A loss is finite in float32 and infinite in half precision.", \
+	  "{where}: the loss is {loss} in float32, more than the largest number of the dtype, {largest}.", \
+	  CURE("Compute the loss in float32, as autocast does."), \
+	  CURE("Ask for bfloat16, which has the range of float32."), \
+	  CURE("Scale the data.")) \
+	X(HALF_UNDERFLOW, "half_underflow", WARNING, "gradient", \
+	  "Gradients are 0 in half precision that are not 0 in float32.", \
+	  "{vanished} of {nonzero} gradients are smaller than the smallest number of the dtype, {smallest}, and became 0; multiplying the loss by {scale} keeps the largest gradient finite and lifts the others.", \
+	  CURE("Scale the loss before the gradient and the gradient back behind it."), \
+	  CURE("Ask for bfloat16, which has the range of float32.")) \
 	X(INPUT_POS_INF, "input_pos_inf", ERROR, "input", \
 	  "An input holds +Infinity.", \
 	  "{where} of {input}: +Infinity.", \

@@ -267,6 +267,23 @@ static enum loss_code plan_again(const struct loss_eval *e, const void *mask,
 	return loss_plan_init(plan, &spec, in, n + 1, NULL);
 }
 
+enum loss_code plan_in_full(const struct loss_eval *e, struct loss_plan *plan)
+{
+	struct loss_input in[LOSS_INPUTS_MAX];
+	struct loss_spec spec = e->spec;
+	int n = inputs_of(e, in);
+	const struct loss_operand *mask = &e->in[e->mask];
+
+	spec.precision = LOSS_PRECISION_FULL;
+	if (mask->data) {
+		in[n] = (struct loss_input){
+			.role = LOSS_ROLE_MASK,
+			.tensor = {.data = mask->data, .dtype = spec.dtype, .rank = mask->rank}};
+		memcpy(in[n++].tensor.shape, mask->shape, sizeof mask->shape);
+	}
+	return loss_plan_init(plan, &spec, in, n, NULL);
+}
+
 /* The unreduced losses of the batch as it is; the evaluation may have kept them. */
 static void compute_losses(struct diagnosis *d, const struct loss_plan *plan)
 {
@@ -454,8 +471,8 @@ static struct diagnosis *diagnosis_init(const struct loss_plan *plan,
 
 /* A finder may look at what those before it have found. */
 static void (*const finders[])(struct diagnosis *d) = {
-	find_in_inputs, find_in_spec,      find_in_targets, find_in_weights,   find_in_rows,
-	find_in_terms,  find_in_reduction, find_unsuited,   find_in_gradients,
+	find_in_inputs, find_in_precision, find_in_spec,      find_in_targets, find_in_weights,
+	find_in_rows,   find_in_terms,     find_in_reduction, find_unsuited,   find_in_gradients,
 };
 
 void loss_diagnose(const struct loss_plan *plan, const struct loss_result *result,

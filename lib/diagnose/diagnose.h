@@ -155,6 +155,9 @@ int64_t next_nonzero(const struct loss_eval *e, const void *data, int64_t from, 
 bool sample_lies(const struct loss_eval *e, const void *data, int64_t count, double least,
 		 double most);
 
+/* A plan of the same batch, its inputs as they were rounded, in float32. */
+enum loss_code plan_in_full(const struct loss_eval *e, struct loss_plan *plan);
+
 /* ---- Statistics ----------------------------------------------------------- */
 
 /* Summaries of all tensors, but for the quantiles. */
@@ -169,6 +172,8 @@ void lay_out_statistics(struct diagnosis *d, struct room *room);
 /* ---- The finders, in their order ------------------------------------------ */
 
 void find_in_inputs(struct diagnosis *d);
+void find_rounded_input(struct diagnosis *d, int input); /* one of them */
+void find_in_precision(struct diagnosis *d);
 void find_in_targets(struct diagnosis *d);
 void find_in_spec(struct diagnosis *d);
 void find_unsuited(struct diagnosis *d);

@@ -85,6 +85,8 @@ static void look_at_narrowed(struct diagnosis *d, int input)
 	const struct loss_eval *e = d->e;
 	const struct loss_operand *operand = &e->in[input];
 	int64_t narrowed = d->options->narrowed[operand->index], count = operand->count;
+	/* In half precision what was written stands where it was rounded from. */
+	const void *data = e->given[input] ? e->given[input] : operand->data;
 
 	if (!narrowed)
 		return;
@@ -92,8 +94,8 @@ static void look_at_narrowed(struct diagnosis *d, int input)
 		finding_begin(d, LOSS_FINDING_NARROWING_OVERFLOW, role_of(e, input),
 			      operand->full ? PLACE_ELEMENT : PLACE_INPUT);
 
-	for (int64_t i = -1; (i = next_nonfinite(e, operand->data, i + 1, count)) < count;)
-		if (isinf(real_at(e, operand->data, i)))
+	for (int64_t i = -1; (i = next_nonfinite(e, data, i + 1, count)) < count;)
+		if (isinf(real_at(e, data, i)))
 			finding_hit(d, finding, i);
 	finding->count = narrowed;
 	if (finding->place_count > narrowed)
@@ -118,7 +120,7 @@ static void describe(struct diagnosis *d, enum loss_finding_code code, int input
 	if (finding->count == 0 || finding->operand_count > 0)
 		return;
 	finding_operand(finding, "value", real_at(e, e->in[input].data, finding_first(d, finding)));
-	if (d->options->narrowed[e->in[input].index])
+	if (d->options->narrowed[e->in[input].index] || e->given[input])
 		finding_because(d, finding, LOSS_FINDING_NARROWING_OVERFLOW);
 }
 
@@ -130,6 +132,7 @@ void find_in_inputs(struct diagnosis *d)
 		if (!e->in[i].data || e->in[i].index < 0 || (i == 1 && e->hard))
 			continue;
 		look_at_narrowed(d, i);
+		find_rounded_input(d, i);
 		if (!d->nonfinite_losses || d->inputs[i].finite == d->inputs[i].count)
 			continue;
 		if (e->in[i].full && e->in[i].count == e->elements)

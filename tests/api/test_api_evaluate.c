@@ -273,6 +273,32 @@ START_TEST(half_precision_rounds_as_a_device)
 }
 END_TEST
 
+START_TEST(half_precision_says_what_it_cost)
+{
+	ask_fine("{'loss': 'mse', 'dtype': 'float16', 'input': [1, 70000, 1e39], 'targets': "
+		 "[0, 0, 0]}");
+	expect_text("\"narrowing_overflow\",\"severity\":\"error\",\"stage\":\"input\","
+		    "\"input\":\"input\",\"count\":2,\"at\":[[1],[2]]");
+	ask_fine("{'loss': 'mse', 'dtype': 'float16', 'input': [1, 300], 'targets': [0, 0]}");
+	expect_text("\"half_overflow\",\"severity\":\"error\",\"stage\":\"term\","
+		    "\"input\":null,\"count\":1,\"at\":[[1]]");
+	expect_text("\"operands\":{\"loss\":90000,\"largest\":65504}");
+	/* 2 (x - y) / 5 is less than half of the smallest number, x being that. */
+	ask_fine("{'loss': 'mse', 'dtype': 'float16', 'input': [1, 6e-8, 1, 1, 1], 'targets': "
+		 "[0, 0, 0, 0, 0]}");
+	expect_text("\"half_underflow\"");
+	expect_text("\"operands\":{\"vanished\":1,\"nonzero\":5,");
+	/* The largest, 2/5, times that is between a quarter and half of 65504. */
+	expect_text("\"scale\":65536");
+	ask_fine("{'loss': 'mse', 'dtype': 'float16', 'input': [1, 255, 1e-6], 'targets': "
+		 "[0, 0, 0]}");
+	expect_text("\"findings\":[]");
+	ask_fine("{'loss': 'mse', 'dtype': 'bfloat16', 'input': [1, 300, 1e-30], 'targets': "
+		 "[0, 0, 0]}");
+	expect_text("\"findings\":[]");
+}
+END_TEST
+
 START_TEST(narrowing_is_noticed)
 {
 	ask_fine("{'loss': 'l1', 'input': [1e39, 1], 'targets': [0, 0]}");
@@ -450,6 +476,7 @@ Suite *api_evaluate_suite(void)
 	tcase_add_test(tcase, integers_and_reals_by_shape);
 	tcase_add_test(tcase, null_is_the_same_as_nothing);
 	tcase_add_test(tcase, half_precision_rounds_as_a_device);
+	tcase_add_test(tcase, half_precision_says_what_it_cost);
 	tcase_add_test(tcase, narrowing_is_noticed);
 	tcase_add_test(tcase, gradients_are_given_as_asked);
 	tcase_add_test(tcase, class_weights_stand_in_either_place);
