@@ -68,6 +68,7 @@ const char *api_call_request_header(const struct api_call *call, const char *nam
 
 #define API_JSON         "application/json"
 #define API_PROBLEM_JSON "application/problem+json"
+#define API_TEXT         "text/plain; charset=utf-8"
 #define API_SAFETENSORS  "application/vnd.safetensors"
 
 /* The handlers of the routes. */

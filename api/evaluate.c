@@ -426,13 +426,18 @@ static const struct api_reply_form json_reply = {api_encode_begin, api_encode_re
 static const struct api_reply_form safetensors_reply = {api_safetensors_encode_begin,
 							api_safetensors_encode_reply};
 
+static const struct api_reply_form report = {api_report_begin, api_report_reply};
+
 static size_t read_step(struct api_call *call)
 {
 	const char *accept = api_call_request_header(call, "Accept");
-	bool is_wanted = api_accept_prefers(accept, API_SAFETENSORS, API_JSON);
+	const struct api_reply_form *reply = &json_reply;
 
-	return api_evaluation_begin(call, request_forms,
-				    is_wanted ? &safetensors_reply : &json_reply);
+	if (api_accept_prefers(accept, API_SAFETENSORS, API_JSON))
+		reply = &safetensors_reply;
+	else if (api_accept_prefers(accept, "text/plain", API_JSON))
+		reply = &report;
+	return api_evaluation_begin(call, request_forms, reply);
 }
 
 void api_handle_evaluate(struct api_call *call)

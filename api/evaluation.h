@@ -379,4 +379,9 @@ enum api_problem api_encode_begin(struct api_evaluation *ev, struct api_fault *f
 /* The reply, when every chunk was written. */
 size_t api_encode_reply(struct api_evaluation *ev);
 
+/* ---- report.c: the reply for people ---------------------------------------- */
+
+enum api_problem api_report_begin(struct api_evaluation *ev, struct api_fault *fault);
+size_t api_report_reply(struct api_evaluation *ev);
+
 #endif

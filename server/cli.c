@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api.h"
 #include "loss.h"
@@ -44,8 +45,19 @@ static int status_of(const struct api_call *call, const struct api_reply *reply)
 	return status;
 }
 
-/* The reply to one request on standard output, the same bytes as over HTTP. */
-static int answer(struct api *api, const struct api_request *request)
+/* What was wrong with a request, in one line. */
+static void say_problem(const struct api_reply *reply)
+{
+	json_t *document = json_loadb(reply->slices[0].data, reply->slices[0].bytes, 0, NULL);
+	const char *detail = json_string_value(json_object_get(document, "detail"));
+
+	fprintf(stderr, "lossd: %s\n", detail ? detail : api_problem_title(reply->problem));
+	json_decref(document);
+}
+
+/* The reply to one request on standard output, the same bytes as over HTTP; the
+ * problem of one that asked for text on standard error alone. */
+static int answer(struct api *api, const struct api_request *request, bool is_text)
 {
 	struct api_call *call = api_call_new(api, request);
 	const struct api_reply *reply;
@@ -57,10 +69,12 @@ static int answer(struct api *api, const struct api_request *request)
 	}
 	reply = api_call_run(call);
 	status = status_of(call, reply);
-	if (reply->problem)
+	if (reply->problem && is_text)
+		say_problem(reply);
+	else if (reply->problem)
 		fprintf(stderr, "lossd: %s (%s)\n", api_problem_title(reply->problem),
 			api_problem_slug(reply->problem));
-	if (!write_reply(reply))
+	if (!(reply->problem && is_text) && !write_reply(reply))
 		status = SRV_EXIT_FAILED;
 	api_call_free(call);
 	return status;
@@ -121,10 +135,23 @@ static bool is_safetensors(const struct text *text)
 	return text->bytes > 8 && text->data[8] == '{' && memcmp(text->data + 5, "\0\0", 3) == 0;
 }
 
+/* On a terminal, unless its owner would rather not (no-color.org). */
+static bool wants_colour(void)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return isatty(STDOUT_FILENO) && !(no && *no);
+}
+
 int srv_cli_eval(const struct srv_config *config, const char *argument)
 {
-	struct api_header type = {"Content-Type", "application/json"};
-	struct api_request request = {.headers = &type, .header_count = 1};
+	struct api_header headers[] = {
+		{"Content-Type", "application/json"},
+		{"Accept", !config->text    ? "application/json"
+			   : wants_colour() ? "text/plain;style=ansi"
+					    : "text/plain"},
+	};
+	struct api_request request = {.headers = headers, .header_count = 2};
 	struct text text = {0};
 	struct api api;
 	int status = SRV_EXIT_USAGE;
@@ -133,10 +160,10 @@ int srv_cli_eval(const struct srv_config *config, const char *argument)
 	api_route_match("POST", "/v1/evaluate", &request.match);
 	if (read_request(argument, &text, config->limits.body_bytes)) {
 		if (is_safetensors(&text))
-			type.value = "application/vnd.safetensors";
+			headers[0].value = "application/vnd.safetensors";
 		request.body = text.data;
 		request.body_bytes = text.bytes;
-		status = answer(&api, &request);
+		status = answer(&api, &request, config->text);
 	}
 	free(text.data);
 	return status;
@@ -170,5 +197,5 @@ int srv_cli_openapi(const struct srv_config *config, const char *argument)
 	(void)argument;
 	api_init(&api, config);
 	api_route_match("GET", "/openapi.json", &request.match);
-	return answer(&api, &request);
+	return answer(&api, &request, false);
 }

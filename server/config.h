@@ -33,6 +33,7 @@ struct srv_config {
 	struct srv_list listen;
 	const char *token_file; /* NULL: everybody may ask */
 	bool insecure;
+	bool text;
 	uint64_t connections;
 	uint64_t connections_per_ip;
 	/* work */

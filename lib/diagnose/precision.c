@@ -51,13 +51,9 @@ static void look_at_losses(struct diagnosis *d)
 	struct loss_finding *finding =
 		finding_begin(d, LOSS_FINDING_HALF_OVERFLOW, LOSS_ROLE_NONE, PLACE_UNIT);
 
-	for (int64_t unit = 0; wide && unit < e->units; unit++) {
-		if (!overflowed((double)wide[unit], real_at(e, d->losses, unit)))
-			continue;
-		finding_hit(d, finding, unit);
-		mark_slot(d, e->units == e->elements ? slot_of(e, unit) : unit,
-			  LOSS_FINDING_HALF_OVERFLOW);
-	}
+	for (int64_t unit = 0; wide && unit < e->units; unit++)
+		if (overflowed((double)wide[unit], real_at(e, d->losses, unit)))
+			finding_hit(d, finding, unit);
 	if (finding->count == 0)
 		return;
 	finding_operand(finding, "loss", (double)wide[finding_first(d, finding)]);

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
 import tempfile
@@ -157,6 +158,67 @@ class Eval(unittest.TestCase):
         done = run("eval", "/nowhere/request.json")
         self.assertEqual(done.returncode, 2)
         self.assertIn(b"/nowhere/request.json: No such file", done.stderr)
+
+
+class Report(unittest.TestCase):
+    """lossd eval --text: the same request, told to people."""
+
+    def test_the_sentence_comes_first(self):
+        done = run("eval", "--text", stdin=json.dumps(MASKED).encode())
+        lines = done.stdout.decode().splitlines()
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(lines[0], "nonfinite  cross_entropy of 1 row, mean: loss NaN")
+        self.assertEqual(lines[2], "error all_masked_row")
+        self.assertEqual(
+            lines[3].strip(), "Row 0: every logit is -Infinity, so softmax is 0/0."
+        )
+        labels = [line.split()[0] for line in lines[4:7]]
+        self.assertEqual(labels, ["where", "values", "effect"])
+        self.assertNotIn("\x1b", done.stdout.decode())
+
+    def test_a_healthy_batch_is_one_line(self):
+        done = run("eval", "--text", stdin=json.dumps(EXAMPLE).encode())
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(
+            done.stdout, b"ok  cross_entropy of 3 rows, mean: loss 1.307653\n"
+        )
+
+    def test_items_and_problems(self):
+        batch = [{}, {"targets": [0, 1, 7]}]
+        done = run("eval", "--text", stdin=json.dumps({**EXAMPLE, "batch": batch}).encode())
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("item 1\nproblem target_out_of_range", done.stdout.decode())
+
+    def test_a_request_that_fails_says_so_on_standard_error(self):
+        done = run("eval", "--text", stdin=b'{"loss": "cros_entropy"}')
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertIn(b'did you mean "cross_entropy"?', done.stderr)
+
+    def on_terminal(self, **environment):
+        ours, theirs = pty.openpty()
+        done = subprocess.run(
+            [BINARY, "eval", "--text"],
+            input=json.dumps(MASKED).encode(),
+            stdout=theirs,
+            timeout=PATIENCE_S,
+            env={**os.environ, **environment},
+        )
+        self.assertEqual(done.returncode, 3)
+        text = os.read(ours, 65536)
+        os.close(ours)
+        os.close(theirs)
+        return text
+
+    def test_colours_are_for_terminals(self):
+        self.assertIn(b"\x1b[1;31mnonfinite\x1b[0m", self.on_terminal())
+        self.assertNotIn(b"\x1b", self.on_terminal(NO_COLOR="1"))
+
+    def test_over_http_by_accept(self):
+        with Server() as server:
+            answer = server.post(MASKED, headers={"Accept": "text/plain"})
+            self.assertEqual(answer.headers["content-type"], "text/plain; charset=utf-8")
+            done = run("eval", "--text", stdin=json.dumps(MASKED).encode())
+            self.assertEqual(answer.body, done.stdout)
 
 
 class Catalogue(unittest.TestCase):
