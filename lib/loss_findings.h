@@ -5,8 +5,10 @@
  * what they cause: findings of one severity are reported in this order.
  *
  * `cause` explains the code to who has no batch at hand; `says` is the message
- * of a finding, with {where} ("Rows 3, 17 and 12 more"), {input}, and operands
- * by their name.  A cure is a CURE of ours, or one of the ARTICLE this project
+ * of a finding, with {where} ("Rows 3, 17 and 12 more"), {input}, operands by their
+ * name, and what they count behind it ({rows target}: "1 target", "2 targets").
+ *
+ * A cure is a CURE of ours, or one of the ARTICLE this project
  * started from; a TRAP is one of the article's that does not do what it seems to.
  */
 #ifndef LOSS_FINDINGS_H
@@ -48,7 +50,7 @@
 	  CURE("Set class_axis, or transpose.")) \
 	X(TARGET_NOT_BINARY, "target_not_binary", WARNING, "target", \
 	  "A target of a binary loss is no probability, or neither 0 nor 1 where the loss takes nothing else.", \
-	  "{where} of {input}: neither 0 nor 1 nor, where the loss takes them, between (the first is {value}).", \
+	  "{where} of {input}: no target of a binary loss (the first is {value}).", \
 	  ARTICLE("Check the annotations."), \
 	  CURE("Scale targets such as 0 and 255 to 0 and 1.")) \
 	X(TARGET_NOT_NORMALISED, "target_not_normalised", WARNING, "target", \
@@ -120,7 +122,7 @@
 	  CURE("inverse_log_frequency: a of more than 1 keeps 1 / log(a + share) positive.")) \
 	X(EMPTY_MASK, "empty_mask", WARNING, "weight", \
 	  "The mask leaves nothing.", \
-	  "All {elements} elements of mask are 0: nothing counts.", \
+	  "The mask leaves none of {elements element}: nothing counts.", \
 	  CURE("Skip such batches."), \
 	  CURE("Check whether 1 means counted, as it does here.")) \
 	X(EXP_OVERFLOW, "exp_overflow", ERROR, "term", \
@@ -198,7 +200,7 @@
 	  CURE("Set on_empty to zero.")) \
 	X(ALL_IGNORED, "all_ignored", ERROR, "reduce", \
 	  "Every target is ignored or masked, so the mean is 0/0.", \
-	  "All {rows} targets are ignored or masked, so the mean is 0/0.", \
+	  "None of {rows target} counts: all are ignored or masked, so the mean is 0/0.", \
 	  CURE("Skip such batches."), \
 	  CURE("Set on_empty to zero.")) \
 	X(ZERO_WEIGHT_SUM, "zero_weight_sum", ERROR, "weight", \
@@ -213,12 +215,12 @@
 	  CURE("Check the normalizer.")) \
 	X(NO_POSITIVES, "no_positives", WARNING, "reduce", \
 	  "No target is positive, so positives have no share in the loss.", \
-	  "None of {elements} targets is positive, so positives have no share in the loss.", \
+	  "None of {elements target} is positive, so positives have no share in the loss.", \
 	  ARTICLE("Check the annotations."), \
 	  CURE("Set fallback_negatives.")) \
 	X(NO_NEGATIVES, "no_negatives", WARNING, "reduce", \
 	  "No target is negative, so negatives have no share in the loss.", \
-	  "None of {elements} targets is negative, so negatives have no share in the loss.", \
+	  "None of {elements target} is negative, so negatives have no share in the loss.", \
 	  ARTICLE("Check the annotations."), \
 	  CURE("Check whether the mask leaves out the background.")) \
 	X(DEGENERATE_BETA, "degenerate_beta", WARNING, "weight", \
@@ -265,7 +267,7 @@
 	  CURE("Scale the logits down.")) \
 	X(GRADIENT_ALL_ZERO, "gradient_all_zero", WARNING, "gradient", \
 	  "Every gradient is exactly 0 although the batch is not solved.", \
-	  "All {elements} gradients of {input} are exactly 0, although {rows} rows count.", \
+	  "None of {elements gradient} of {input} is other than 0, although the batch is not solved.", \
 	  CURE("See the findings that caused it."))
 /* clang-format on */
 

@@ -12,6 +12,7 @@
 #include "api/ask.h"
 #include "draw.h"
 #include "loss_diagnose.h"
+#include "loss_impl.h"
 
 Suite *findings_suite(void);
 
@@ -292,6 +293,9 @@ static const struct {
 	 "{'severity': 'error', 'stage': 'gradient', 'input': 'logits', 'count': 4,"
 	 " 'at': [[0, 0], [0, 1], [2, 0], [2, 1]], 'operands': {'gradient': 'NaN'},"
 	 " 'because': ['input_nan', 'all_masked_row']}"},
+	{"gradient_nonfinite",
+	 "{'loss': 'ce', 'logits': [[NaN, 0], [0, -Infinity]], 'targets': [0, 1]" AUTO,
+	 "{'count': 2, 'at': [[0, 0], [0, 1]], 'because': ['input_nan']}"},
 	{"gradient_exploding",
 	 "{'loss': 'ce', 'probs': [[1e-9, 1], [0.5, 0.5]], 'targets': [0, 1]" FULL,
 	 "{'severity': 'warning', 'stage': 'gradient', 'input': 'probs', 'count': 1,"
@@ -330,6 +334,14 @@ START_TEST(is_found)
 	{
 		ck_assert_msg(is_like(json_object_get(finding, key), value), "%s of %s in %s", key,
 			      triggers[_i].code, answer.text);
+	}
+	/* An operand that is missing would have left the cause alone. */
+	for (size_t i = 0; i < LOSS_FINDING_COUNT; i++) {
+		const struct loss_finding_row *row = loss_finding_at(i);
+
+		if (!strcmp(row->code, triggers[_i].code) && strchr(row->says, '{'))
+			ck_assert_str_ne(json_string_value(json_object_get(finding, "message")),
+					 row->cause);
 	}
 	json_decref(expected);
 	answer_free(&answer);
@@ -501,13 +513,369 @@ START_TEST(is_not_found)
 }
 END_TEST
 
+/* ---- The catalogue ------------------------------------------------------------ */
+
+/* What test_statistics.c and test_precision.c have batches for. */
+static bool is_tested_elsewhere(enum loss_finding_code code)
+{
+	static const enum loss_finding_code codes[] = {
+		LOSS_FINDING_SINGLE_CLASS_TARGETS,
+		LOSS_FINDING_CLASS_ABSENT,
+		LOSS_FINDING_CLASS_IMBALANCE,
+		LOSS_FINDING_SUSPECT_LABELS,
+		LOSS_FINDING_SATURATED,
+		LOSS_FINDING_NEAR_OVERFLOW_FLOAT16,
+		LOSS_FINDING_NEAR_OVERFLOW_BFLOAT16,
+		LOSS_FINDING_NEAR_OVERFLOW_FLOAT32,
+		LOSS_FINDING_SUBNORMAL,
+		LOSS_FINDING_CANCELLATION,
+		LOSS_FINDING_HIGH_INITIAL_LOSS,
+		LOSS_FINDING_HALF_OVERFLOW,
+		LOSS_FINDING_HALF_UNDERFLOW,
+	};
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		if (codes[i] == code)
+			return true;
+	return false;
+}
+
+START_TEST(every_code_has_batches)
+{
+	for (int code = 0; code < LOSS_FINDING_COUNT; code++) {
+		const char *slug = loss_finding_at((size_t)code)->code;
+		bool found = false, missed = false;
+
+		for (int i = 0; i < TRIGGERS; i++)
+			found = found || !strcmp(triggers[i].code, slug);
+		for (int i = 0; i < NEAR_MISSES; i++)
+			missed = missed || !strcmp(near_misses[i].code, slug);
+		if (is_tested_elsewhere((enum loss_finding_code)code))
+			continue;
+		ck_assert_msg(found, "%s has no batch that has it", slug);
+		ck_assert_msg(missed, "%s has no batch that comes close", slug);
+	}
+}
+END_TEST
+
+START_TEST(every_row_is_complete)
+{
+	int traps = 0, articles = 0;
+
+	for (size_t i = 0; i < LOSS_FINDING_COUNT; i++) {
+		const struct loss_finding_row *row = loss_finding_at(i);
+
+		ck_assert_msg(row->cause[strlen(row->cause) - 1] == '.', "%s", row->code);
+		ck_assert_msg(row->says[strlen(row->says) - 1] == '.', "%s", row->code);
+		ck_assert_msg(row->cures[0].say != NULL, "%s has no cure", row->code);
+		for (size_t k = 0; k < i; k++)
+			ck_assert_str_ne(row->code, loss_finding_at(k)->code);
+		for (int k = 0; k < LOSS_CURES_MAX && row->cures[k].say; k++) {
+			traps += row->cures[k].is_trap;
+			articles += row->cures[k].is_article;
+			ck_assert(row->cures[k].is_article || !row->cures[k].is_trap);
+		}
+	}
+	ck_assert_int_eq(traps, 2);
+	ck_assert_int_gt(articles, traps);
+}
+END_TEST
+
+/* ---- Every loss --------------------------------------------------------------- */
+
+/* A question, its evaluation and what the diagnosis says. */
+struct sight {
+	struct evaluation e;
+	struct loss_diagnosis diagnosis;
+};
+
+static void look(struct sight *sight, const struct question *question, enum loss_dtype dtype,
+		 bool full)
+{
+	struct loss_diagnose_options options = {.full = full, .locations_max = 16};
+	struct evaluation *e = &sight->e;
+
+	ck_assert(!evaluation_init(e, question, dtype, MEMORY_PLAIN));
+	ck_assert_msg(!evaluation_run(e), "%s", e->error.text);
+	sight->diagnosis = (struct loss_diagnosis){0};
+	if (loss_is_healthy(&e->plan, &e->result, &options))
+		return;
+	void *memory = memory_take(&e->memory, loss_diagnose_bytes(&e->plan, &options));
+
+	loss_diagnose(&e->plan, &e->result, &options, memory, &sight->diagnosis);
+}
+
+static const char *describe(const struct question *question, enum loss_dtype dtype)
+{
+	static char text[200];
+	const struct numbers *x = &question->inputs[0].numbers;
+	size_t n = (size_t)snprintf(text, sizeof text, "%s of %s, %s, %d inputs, (",
+				    question->spec.loss->name,
+				    loss_role_name(question->inputs[0].role),
+				    loss_dtype_name(dtype), question->input_count);
+
+	for (int axis = 0; axis < x->rank; axis++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%lld", axis ? ", " : "",
+				      (long long)x->shape[axis]);
+	snprintf(text + n, sizeof text - n, ")");
+	return text;
+}
+
+static struct numbers *numbers_of(struct question *question, enum loss_role role)
+{
+	int at = question_find(question, role);
+
+	return at < 0 ? NULL : &question->inputs[at].numbers;
+}
+
+/* Targets that are distributions, and at least one of each kind among those
+ * that a mask leaves. */
+static void make_fine(struct question *question)
+{
+	struct numbers *y = numbers_of(question, LOSS_ROLE_TARGETS);
+	struct numbers *mask = numbers_of(question, LOSS_ROLE_MASK);
+	int64_t c = 1, d = 1;
+
+	for (int64_t i = 0; mask && i < mask->count; i++)
+		mask->values[i] = i > 2 ? mask->values[i] : 1;
+	if (y->count > 1 && question->spec.loss->inputs[1].kind == LOSS_KIND_BINARY)
+		y->values[0] = 0, y->values[1] = 1;
+	if (!(question->spec.loss->traits & LOSS_HAS_CLASSES) || y->index)
+		return;
+	c = y->shape[y->rank > 1];
+	for (int axis = 2; axis < y->rank; axis++)
+		d *= y->shape[axis];
+	for (int64_t row = 0; row < y->count / c; row++) {
+		double *first = y->values + row / d * c * d + row % d, sum = 0;
+
+		for (int64_t k = 0; k < c; k++)
+			sum += first[k * d];
+		for (int64_t k = 0; k < c; k++)
+			first[k * d] /= sum;
+	}
+}
+
+/* What a batch may hold without being ill. */
+enum spice { PLAIN, EXTREME, MASKED, IGNORED, WHOLE, SPICES };
+
+/* False where the loss knows no such thing. */
+static bool season(struct question *question, enum spice spice, uint64_t *seed)
+{
+	struct numbers *x = &question->inputs[0].numbers, *y = &question->inputs[1].numbers;
+	enum loss_role form = question->inputs[0].role;
+	bool logits = form == LOSS_ROLE_LOGITS || form == LOSS_ROLE_INPUT;
+	int64_t c = x->rank > 1 ? x->shape[1] : x->shape[0];
+
+	switch (spice) {
+	case PLAIN:
+	case SPICES:
+		return true;
+	case EXTREME: /* dice is stuck with such logits, and says so */
+		if (!logits || question->spec.loss->impl->family == &loss_overlap_family)
+			return false;
+		for (int64_t i = 0; i < x->count; i += 3)
+			x->values[i] = draw_uniform(seed) < 0.5 ? -1e4 : 1e4;
+		return true;
+	case MASKED: /* rows are contiguous with rank 2; the target is left alone */
+		if (!y->index || x->rank != 2 || c < 2 || form == LOSS_ROLE_PROBS)
+			return false;
+		for (int64_t row = 0; row < y->count; row++)
+			x->values[row * c + ((int64_t)y->values[row] + 1) % c] = -(double)INFINITY;
+		return true;
+	case IGNORED:
+		if (!y->index || y->count < 2 || x->rank != 2)
+			return false;
+		for (int64_t row = 0; row < y->count; row += 2) {
+			y->values[row] = -100;
+			x->values[row * c] = (double)NAN;
+		}
+		return true;
+	case WHOLE:
+		if (!logits)
+			return false;
+		for (int64_t i = 0; i < x->count; i++)
+			x->values[i] = floor(4 * draw_uniform(seed));
+		return true;
+	}
+	return false;
+}
+
+static const int64_t shapes[][4] = {
+	/* rank, axes */
+	{2, 7, 5}, {2, 64, 10}, {3, 3, 4, 6}, {2, 16, 2},
+	{2, 1, 8}, {2, 9, 9},   {1, 12},      {2, 40, 70},
+};
+enum { SHAPES = sizeof shapes / sizeof shapes[0], FORMS_MAX = 4, SEEDS = 4 };
+
+static int healthy_batches(const struct draw *draw, enum spice spice, bool full)
+{
+	struct memory memory = {MEMORY_PLAIN, NULL};
+	struct question question;
+	uint64_t seed = draw->seed * 77 + 5;
+	int asked = 0;
+
+	if (draw_question(&question, draw, &memory)) {
+		make_fine(&question);
+		asked = season(&question, spice, &seed);
+	}
+	for (int dtype = LOSS_FLOAT32; asked && dtype <= LOSS_FLOAT64; dtype++) {
+		struct sight sight;
+
+		look(&sight, &question, (enum loss_dtype)dtype, full);
+		for (int i = 0; i < sight.diagnosis.finding_count; i++) {
+			const struct loss_finding *f = &sight.diagnosis.findings[i];
+
+			ck_assert_msg(full && is_tested_elsewhere(f->code), "%s (spice %d): %s: %s",
+				      describe(&question, (enum loss_dtype)dtype), (int)spice,
+				      loss_finding_at(f->code)->code, f->message);
+		}
+		evaluation_release(&sight.e);
+	}
+	memory_release(&memory);
+	return asked;
+}
+
+/* Every draw of a loss: a number that a caller may decode. */
+static struct draw draw_at(const struct loss *loss, int shape, int form, int variety, int seed)
+{
+	struct draw draw = {.loss = loss,
+			    .form = draw_form_at(loss, form),
+			    .rank = (int)shapes[shape][0],
+			    .optional = variety & 1,
+			    .soft = variety & 2,
+			    .seed = (uint64_t)(seed * 1000 + shape * 16 + form * 4 + variety)};
+
+	memcpy(draw.shape, shapes[shape] + 1, (size_t)draw.rank * sizeof draw.shape[0]);
+	return draw;
+}
+
+typedef int draw_fn(const struct draw *draw);
+
+/* How many draws of a loss there were. */
+static int every_draw(const struct loss *loss, draw_fn *visit)
+{
+	int asked = 0;
+
+	for (int shape = 0; shape < SHAPES; shape++)
+		for (int form = 0; form < FORMS_MAX; form++)
+			for (int k = 0; k < 4 * SEEDS; k++) {
+				struct draw draw = draw_at(loss, shape, form, k & 3, k >> 2);
+
+				if (draw.form != LOSS_ROLE_NONE)
+					asked += visit(&draw);
+			}
+	return asked;
+}
+
+static int healthy(const struct draw *draw)
+{
+	int asked = 0;
+
+	for (int spice = 0; spice < SPICES; spice++)
+		for (int full = 0; full < 2; full++)
+			asked += healthy_batches(draw, (enum spice)spice, full);
+	return asked;
+}
+
+START_TEST(healthy_batches_have_none)
+{
+	ck_assert_int_gt(every_draw(loss_at((size_t)_i), healthy), 50);
+}
+END_TEST
+
+/* ---- Planted faults ------------------------------------------------------------ */
+
+static const struct loss_finding *finding_in(const struct sight *sight, enum loss_finding_code code)
+{
+	for (int i = 0; i < sight->diagnosis.finding_count; i++)
+		if (sight->diagnosis.findings[i].code == code)
+			return &sight->diagnosis.findings[i];
+	return NULL;
+}
+
+/* The flat index of place i in the shape of the prediction. */
+static int64_t index_of(const struct loss_finding *f, int64_t i, const struct numbers *x)
+{
+	int64_t index = 0;
+
+	for (int axis = 0; axis < f->place_rank; axis++)
+		index = index * x->shape[axis] + f->places[i * f->place_rank + axis];
+	return index;
+}
+
+/* NaN at `count` ascending places of the prediction, at least one. */
+static int64_t plant(struct numbers *x, int64_t *places, uint64_t *seed)
+{
+	int64_t count = 0;
+
+	for (int64_t i = 0; i < x->count; i++)
+		if (draw_uniform(seed) < 0.1 || (i == x->count - 1 && count == 0)) {
+			x->values[i] = (double)NAN;
+			places[count++] = i;
+		}
+	return count;
+}
+
+static int nan_is_found(const struct draw *draw)
+{
+	struct memory memory = {MEMORY_PLAIN, NULL};
+	struct question question;
+	int64_t places[4096], count;
+	uint64_t seed = draw->seed + 99;
+	const struct loss_finding *f;
+	struct sight sight;
+
+	if (draw->optional || !draw_question(&question, draw, &memory)) {
+		memory_release(&memory);
+		return 0;
+	}
+	make_fine(&question);
+	count = plant(&question.inputs[0].numbers, places, &seed);
+	look(&sight, &question, LOSS_FLOAT32, false);
+	/* Of class scores as they are only that of the target is read. */
+	if (question.inputs[0].role == LOSS_ROLE_LOGITS || !question.inputs[1].numbers.index) {
+		f = finding_in(&sight, LOSS_FINDING_INPUT_NAN);
+		ck_assert_msg(f != NULL && f->count == count, "%s: %lld of %lld",
+			      describe(&question, LOSS_FLOAT32), f ? (long long)f->count : 0,
+			      (long long)count);
+		ck_assert_ptr_eq(f, &sight.diagnosis.findings[0]);
+		ck_assert_int_eq(sight.diagnosis.verdict, LOSS_VERDICT_NONFINITE);
+		ck_assert_int_eq(f->place_count, count < 16 ? count : 16);
+		ck_assert_int_eq(f->truncated, count > 16);
+		for (int64_t i = 0; i < f->place_count; i++)
+			ck_assert_int_eq(index_of(f, i, &question.inputs[0].numbers), places[i]);
+		f = finding_in(&sight, LOSS_FINDING_GRADIENT_NONFINITE);
+		if (f) {
+			ck_assert_int_eq(f->because_count, 1);
+			ck_assert_int_eq(f->because[0], LOSS_FINDING_INPUT_NAN);
+		}
+	}
+	evaluation_release(&sight.e);
+	memory_release(&memory);
+	return 1;
+}
+
+START_TEST(planted_nan_is_found)
+{
+	ck_assert_int_gt(every_draw(loss_at((size_t)_i), nan_is_found), 10);
+}
+END_TEST
+
+/* ---- The suite ----------------------------------------------------------------- */
+
 Suite *findings_suite(void)
 {
 	Suite *suite = suite_create("findings");
-	TCase *codes = tcase_create("codes");
+	TCase *codes = tcase_create("codes"), *losses = tcase_create("losses");
 
 	tcase_add_loop_test(codes, is_found, 0, TRIGGERS);
 	tcase_add_loop_test(codes, is_not_found, 0, NEAR_MISSES);
+	tcase_add_test(codes, every_code_has_batches);
+	tcase_add_test(codes, every_row_is_complete);
+	tcase_set_timeout(losses, 120);
+	tcase_add_loop_test(losses, healthy_batches_have_none, 0, (int)loss_count());
+	tcase_add_loop_test(losses, planted_nan_is_found, 0, (int)loss_count());
 	suite_add_tcase(suite, codes);
+	suite_add_tcase(suite, losses);
 	return suite;
 }

@@ -253,12 +253,21 @@ static int64_t hits_of(const struct loss_eval *e, int other, bool exchanged)
 	return hits;
 }
 
-enum { ROWS_TO_TELL = 8 };
+/* As much better than chance as one in a million (Chernoff's bound). */
+#define CLEARLY 14
+
+static bool is_no_chance(int64_t hits, int64_t rows, int64_t classes)
+{
+	double share = (double)hits / (double)rows, chance = 1 / (double)classes;
+	double missed = share < 1 ? (1 - share) * log((1 - share) / (1 - chance)) : 0;
+
+	return share >= 0.5 && (double)rows * (share * log(share / chance) + missed) > CLEARLY;
+}
 
 static bool fits_exchanged(const struct loss_eval *e, int axis)
 {
-	if (e->hard && e->shape[axis] == e->c && e->units >= ROWS_TO_TELL)
-		return hits_of(e, axis, true) * 2 >= e->units &&
+	if (e->hard && e->c > 1 && e->shape[axis] == e->c)
+		return is_no_chance(hits_of(e, axis, true), e->units, e->c) &&
 		       hits_of(e, axis, false) * 4 <= e->units;
 	if (!e->hard && e->in[1].full)
 		return is_normalised(e, e->in[1].data, axis,
