@@ -69,8 +69,7 @@ void api_budget_give(struct api_budget *budget, uint64_t bytes);
 
 /* ---- The API object ------------------------------------------------------- */
 
-/* What only the host knows.  Called on the thread that calls api_call_next()
- * for a route with API_ROUTE_IMMEDIATE, that is the server's loop. */
+/* What only the host knows.  Called on the thread that calls api_call_next(). */
 struct api_host {
 	void *ctx;
 	json_t *(*stats)(void *ctx);                   /* new reference */
@@ -91,6 +90,9 @@ enum api_route_flags {
 	 * load: bypasses every queue and needs no token. */
 	API_ROUTE_IMMEDIATE = 1 << 0,
 	API_ROUTE_BODY = 1 << 1, /* takes a request body */
+	/* Immediate as well, but a good part of a millisecond, so not for a thread
+	 * that others wait for. */
+	API_ROUTE_REPORT = 1 << 2,
 };
 
 struct api_call;

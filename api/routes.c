@@ -118,7 +118,7 @@ static const struct api_route routes[] = {
 	{
 		.method = "GET",
 		.path = "/stats",
-		.flags = API_ROUTE_IMMEDIATE,
+		.flags = API_ROUTE_IMMEDIATE | API_ROUTE_REPORT,
 		.summary = "Counters, queue, pool, latencies and findings.",
 		.handle = api_handle_stats,
 		.reply_schema = "Stats",
@@ -126,7 +126,7 @@ static const struct api_route routes[] = {
 	{
 		.method = "GET",
 		.path = "/metrics",
-		.flags = API_ROUTE_IMMEDIATE,
+		.flags = API_ROUTE_IMMEDIATE | API_ROUTE_REPORT,
 		.summary = "The same for Prometheus, as text 0.0.4 or, by Accept, OpenMetrics.",
 		.handle = api_handle_metrics,
 	},

@@ -250,6 +250,10 @@ static const struct row {
 	{"Stats", "queue", "object", ""},
 	{"Stats", "workers", "object", ""},
 	{"Stats", "findings", "object", "By code."},
+	{"Stats", "loop", "object",
+	 "Seconds at work in one turn; late: more than 200 microseconds."},
+	{"Stats", "connections", "object", ""},
+	{"Stats", "log", "object", "Lines that nobody read in time."},
 	{"Stats", "process", "object", ""},
 	{"OpenAPI", NULL, "object", "This document."},
 };

@@ -12,6 +12,8 @@
 
 /* ---- The table ------------------------------------------------------------ */
 
+enum { LOOPS_MAX = 64 };
+
 enum kind { STRING, LIST, SIZE, DURATION, INTEGER, CHOICE, FLAG };
 
 struct setting {
@@ -98,8 +100,8 @@ static const struct setting settings[] = {
 	 .kind = INTEGER,
 	 MEMBER(loops),
 	 .min = 1,
-	 .max = 64,
-	 .init = 1,
+	 .max = LOOPS_MAX,
+	 .init_text = "one for every 4 CPUs it may use",
 	 .help = "threads that speak HTTP, each with its own listening socket"},
 	{.flag = "inline-bytes",
 	 .kind = SIZE,
@@ -404,6 +406,14 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* One loop answers some ten thousand small requests a second, and beside large
+ * ones it is idle; where there are few CPUs a further one only takes time from
+ * the workers. */
+static uint64_t loops_for(uint64_t cpus)
+{
+	return cpus < 8 ? 1 : least(cpus / 4, LOOPS_MAX);
+}
+
 /* What nobody has set, by what the process may use.  The other half of the
  * memory is for connections, threads and the system's buffers of their sockets. */
 static void set_by_resources(struct srv_config *config)
@@ -413,6 +423,8 @@ static void set_by_resources(struct srv_config *config)
 	api_limits_init(&limits);
 	if (config->workers == 0)
 		config->workers = srv_cpu_count();
+	if (config->loops == 0)
+		config->loops = loops_for(srv_cpu_count());
 	if (config->queue_bytes == 0)
 		config->queue_bytes = least(GIB(1), srv_memory_bytes() / 2);
 	if (config->limits.body_bytes == 0)

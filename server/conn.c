@@ -97,6 +97,7 @@ void srv_conn_close(struct srv_conn *conn)
 	list_remove(conn);
 	srv_counter_add(&loop->stats->counts.closed, 1);
 	srv_peers_give(loop->srv->peers, &conn->peer);
+	srv_connected_end(loop->srv);
 	uv_close((uv_handle_t *)&conn->timer, on_handle_closed);
 	if (conn->has_hangup)
 		uv_close((uv_handle_t *)&conn->hangup, on_handle_closed);

@@ -114,6 +114,7 @@ bool srv_http_add(struct srv_loop *loop, int fd, const struct srv_address *peer)
 {
 	if (!srv_peers_take(loop->srv->peers, peer)) {
 		srv_counter_add(&loop->stats->counts.refused, 1);
+		srv_connected_end(loop->srv);
 		close(fd);
 		return false;
 	}
@@ -121,8 +122,10 @@ bool srv_http_add(struct srv_loop *loop, int fd, const struct srv_address *peer)
 	if (MHD_add_connection(loop->http, fd, &peer->any, peer->bytes) == MHD_YES &&
 	    loop->peer_was_taken_over)
 		return true;
-	if (!loop->peer_was_taken_over)
+	if (!loop->peer_was_taken_over) {
 		srv_peers_give(loop->srv->peers, peer);
+		srv_connected_end(loop->srv);
+	}
 	return false;
 }
 
@@ -634,8 +637,8 @@ bool srv_http_start(struct srv_loop *loop, int *epoll_fd)
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,   /**/
 		MHD_OPTION_URI_LOG_CALLBACK, on_uri, loop,         /**/
 		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, loop,   /**/
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)loop->conns_max,              /**/
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES, /**/
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)loop->srv->config->connections, /**/
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,   /**/
 		MHD_OPTION_CONNECTION_TIMEOUT, 0u, /* conn.c has deadlines of its own */
 		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
 #if MHD_VERSION >= 0x00097701

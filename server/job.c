@@ -163,7 +163,7 @@ static void end_admission(struct srv_job *job)
 	job->is_admitted = false;
 }
 
-/* On the loop or on the reaper: touches nothing of the loop's. */
+/* On the loop or aside: touches nothing of the loop's. */
 static void free_memory(struct srv_job *job)
 {
 	api_call_free(job->call);
@@ -174,9 +174,14 @@ static void free_memory(struct srv_job *job)
 	free(job);
 }
 
-static void free_remains(struct srv_remains *remains)
+static struct srv_job *job_of_errand(struct srv_errand *errand)
 {
-	free_memory((struct srv_job *)((char *)remains - offsetof(struct srv_job, remains)));
+	return (struct srv_job *)((char *)errand - offsetof(struct srv_job, errand));
+}
+
+static void free_errand(struct srv_errand *errand)
+{
+	free_memory(job_of_errand(errand));
 }
 
 static bool is_large(const struct srv_job *job)
@@ -193,9 +198,9 @@ static void job_free(struct srv_job *job)
 	end_admission(job);
 	list_remove(job);
 	srv_counter_add(&loop->stats->counts.ended, 1);
-	job->remains.free = free_remains;
+	job->errand.run = free_errand;
 	if (is_large(job))
-		srv_reaper_take(loop->srv->reaper, &job->remains);
+		srv_aside_take(loop->srv->aside, &job->errand);
 	else
 		free_memory(job);
 	srv_loop_note_end(loop);
@@ -366,7 +371,7 @@ static void decode_body(struct srv_job *job)
 static enum srv_coding reply_coding(const struct srv_job *job)
 {
 	if (api_call_reply(job->call)->bytes < SRV_CODED_BYTES_MIN ||
-	    !(job->request.match.route->flags & API_ROUTE_BODY))
+	    strcmp(job->method, "HEAD") == 0)
 		return SRV_IDENTITY;
 	return srv_coding_choose(job->request.headers, job->request.header_count);
 }
@@ -469,11 +474,18 @@ static void adopt_reply(struct srv_job *job)
 	srv_histogram_record(&phases[SRV_ENCODE], job->stage_ns[API_ENCODE]);
 }
 
+/* Neither waits in a queue nor for a worker. */
+static bool is_immediate(const struct srv_job *job)
+{
+	return job->request.match.route->flags & API_ROUTE_IMMEDIATE;
+}
+
 static bool is_small(const struct srv_job *job)
 {
-	return job->request.match.route->flags & API_ROUTE_IMMEDIATE ||
-	       (job->request.body_bytes <= job->loop->srv->config->inline_bytes &&
-		job->coding == SRV_IDENTITY);
+	if (is_immediate(job))
+		return !(job->request.match.route->flags & API_ROUTE_REPORT);
+	return job->request.body_bytes <= job->loop->srv->config->inline_bytes &&
+	       job->coding == SRV_IDENTITY;
 }
 
 /* Evaluate on the loop. False if what is left is too much for that: many blocks,
@@ -499,7 +511,19 @@ static bool admit(struct srv_job *job)
 	return job->is_admitted;
 }
 
-/* To the pool: RUNNING -> SUBMITTED. */
+/* All that is left of an immediate job. */
+static void run_errand(struct srv_errand *errand)
+{
+	struct srv_job *job = job_of_errand(errand);
+	size_t blocks;
+
+	while ((blocks = job_next(&job->task)) > 0)
+		for (size_t i = 0; i < blocks; i++)
+			job_block(&job->task, i);
+	job_done(&job->task);
+}
+
+/* To the pool, or aside: RUNNING -> SUBMITTED. */
 static void submit(struct srv_job *job)
 {
 	struct srv *srv = job->loop->srv;
@@ -507,7 +531,11 @@ static void submit(struct srv_job *job)
 	hold(job, SRV_HELD_BY_WORKERS);
 	move(job, SRV_JOB_SUBMITTED);
 	srv_conn_expect(job->conn, SRV_WAIT_WORK, job->timeout_ms);
-	srv_pool_submit(srv->pool, &job->task);
+	job->errand.run = run_errand;
+	if (is_immediate(job))
+		srv_aside_take(srv->aside, &job->errand);
+	else
+		srv_pool_submit(srv->pool, &job->task);
 }
 
 void srv_job_start(struct srv_job *job)
@@ -521,7 +549,7 @@ void srv_job_start(struct srv_job *job)
 		move(job, SRV_JOB_REPLYING);
 		return;
 	}
-	if (!(is_small(job) && run_here(job)) && admit(job)) {
+	if (!(is_small(job) && run_here(job)) && (is_immediate(job) || admit(job))) {
 		submit(job);
 		return;
 	}
@@ -540,7 +568,8 @@ void srv_job_finished(struct srv_job *job)
 {
 	switch (job->state) {
 	case SRV_JOB_SUBMITTED:
-		srv_note_service(job->loop->srv, job->ended_ns - job->started_ns);
+		if (!is_immediate(job))
+			srv_note_service(job->loop->srv, job->ended_ns - job->started_ns);
 		adopt_reply(job);
 		move(job, SRV_JOB_REPLYING);
 		srv_http_resume(job);
@@ -568,7 +597,7 @@ static void give_up_reading(struct srv_job *job, enum api_problem problem)
 static void give_up_submitted(struct srv_job *job, enum api_problem problem)
 {
 	set_plain_problem(job, problem);
-	if (srv_pool_withdraw(job->loop->srv->pool, &job->task)) {
+	if (!is_immediate(job) && srv_pool_withdraw(job->loop->srv->pool, &job->task)) {
 		move(job, SRV_JOB_REPLYING);
 		end_admission(job);
 		let_go(job, SRV_HELD_BY_WORKERS);

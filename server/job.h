@@ -17,7 +17,7 @@
  *
  *   READING    the body arrives
  *   RUNNING    the loop itself evaluates; ends before the loop turns
- *   SUBMITTED  with the pool; the connection is suspended
+ *   SUBMITTED  with the pool, or aside; the connection is suspended
  *   REPLYING   the reply is on its way
  *   ABANDONED  answered with a problem, while workers are still in the call
  *   ORPHANED   the connection is done with it and workers are still in the call
@@ -28,7 +28,7 @@
  *
  * THREADS.  The loop's, but for job_next(), job_block() and job_done() in job.c,
  * which run on workers between SUBMITTED and the end of work, and for the memory
- * of large jobs, which the reaper frees.
+ * of large jobs, which is freed aside.
  */
 #ifndef SERVER_JOB_H
 #define SERVER_JOB_H
@@ -43,7 +43,7 @@
 #include "ids.h"
 #include "loop.h"
 #include "pool.h"
-#include "reaper.h"
+#include "aside.h"
 
 struct MHD_Connection;
 struct srv_conn;
@@ -67,7 +67,7 @@ enum srv_holder {
 
 struct srv_job {
 	struct srv_task task;
-	struct srv_remains remains; /* once it is DONE and large */
+	struct srv_errand errand; /* aside: a report, and the end of a large job */
 	struct srv_loop *loop;
 	struct srv_job *before, *after; /* in loop->jobs */
 	struct srv_job *next_finished;

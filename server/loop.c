@@ -16,7 +16,8 @@
  *
  * Failures: no descriptors left for accept() - the listeners rest for a moment,
  * for the socket would be reported as readable for ever; more connections than
- * there may be - the listeners rest until one closes.
+ * there may be - the listeners rest until one closes; one of another loop is
+ * noticed a moment later.
  */
 #define _GNU_SOURCE
 #include "loop.h"
@@ -63,10 +64,12 @@ static void on_http_ready(uv_poll_t *poll, int status, int events)
 static void measure_turn(struct srv_loop *loop)
 {
 	uint64_t now = uv_hrtime(), idle = uv_metrics_idle_time(&loop->uv);
+	uint64_t busy = now - loop->turn_began_ns - (idle - loop->idle_before_ns);
 
-	if (loop->turn_began_ns)
-		srv_histogram_record(&loop->stats->distributions.loop_busy,
-				     now - loop->turn_began_ns - (idle - loop->idle_before_ns));
+	if (loop->turn_began_ns) {
+		srv_histogram_record(&loop->stats->distributions.loop_busy, busy);
+		srv_counter_add(&loop->stats->counts.late_turns, busy > SRV_LATE_NS);
+	}
 	loop->turn_began_ns = now;
 	loop->idle_before_ns = idle;
 }
@@ -105,19 +108,25 @@ static void on_accept_again(uv_timer_t *timer)
 {
 	struct srv_loop *loop = timer->data;
 
-	if (loop->stage == SRV_LOOP_RUNNING && loop->conn_count < loop->conns_max)
+	if (loop->stage == SRV_LOOP_RUNNING)
 		accepting_set(loop, true);
 }
 
-static void rest(struct srv_loop *loop, int error)
+static void rest(struct srv_loop *loop)
 {
 	accepting_set(loop, false);
 	uv_timer_start(&loop->accept_again, on_accept_again, ACCEPT_AGAIN_MS, 0);
+}
+
+static void rest_after(struct srv_loop *loop, int error)
+{
+	rest(loop);
 	if (srv_log_allow(&loop->log_limit, 1))
 		srv_log_say(loop->srv->log, SRV_ERROR, "cannot accept", "text", strerror(error));
 }
 
-/* False when there is nothing more to accept for now. */
+/* For a connection there is room for. False when there is nothing more to accept
+ * for now. */
 static bool accept_one(struct srv_loop *loop, int listening)
 {
 	struct srv_address peer = {.bytes = sizeof peer.storage};
@@ -127,8 +136,9 @@ static bool accept_one(struct srv_loop *loop, int listening)
 		srv_http_add(loop, fd, &peer);
 		return true;
 	}
+	srv_connected_end(loop->srv); /* leaves errno alone */
 	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-		rest(loop, errno);
+		rest_after(loop, errno);
 	return errno == ECONNABORTED || errno == EINTR;
 }
 
@@ -140,8 +150,8 @@ static void on_connectable(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		if (loop->conn_count >= loop->conns_max) {
-			accepting_set(loop, false);
+		if (!srv_connect(loop->srv)) {
+			rest(loop);
 			break;
 		}
 		if (!accept_one(loop, listener->fd))
@@ -248,8 +258,7 @@ static void begin_drain(struct srv_loop *loop)
 
 void srv_loop_note_end(struct srv_loop *loop)
 {
-	if (loop->stage == SRV_LOOP_RUNNING && !loop->accepting &&
-	    !uv_is_active((uv_handle_t *)&loop->accept_again))
+	if (loop->stage == SRV_LOOP_RUNNING && !loop->accepting)
 		uv_timer_start(&loop->accept_again, on_accept_again, 0, 0);
 	drain(loop);
 }
@@ -366,8 +375,6 @@ bool srv_loop_init(struct srv_loop *loop, struct srv *srv, unsigned index, const
 	memset(loop, 0, sizeof *loop);
 	loop->srv = srv;
 	loop->index = index;
-	loop->conns_max = (size_t)(srv->config->connections / srv->config->loops);
-	loop->conns_max = loop->conns_max ? loop->conns_max : 1;
 	if (getrandom(&loop->random, sizeof loop->random, GRND_NONBLOCK) < 0)
 		loop->random = uv_hrtime();
 	loop->stats = srv_stats_new();

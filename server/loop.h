@@ -46,12 +46,12 @@ struct srv_loop {
 	/* accepting */
 	struct srv_listener listeners[SRV_LIST_MAX];
 	size_t listener_count;
-	uv_timer_t accept_again; /* when there were no descriptors left */
+	uv_timer_t accept_again; /* when there was no room, or no descriptor left */
 	bool accepting;
 	bool peer_was_taken_over; /* by the connection that is being added */
 
 	struct srv_conn *conns;
-	size_t conn_count, conns_max;
+	size_t conn_count;
 	struct srv_job *jobs; /* all that are not freed */
 	struct srv_linger *lingers;
 	size_t linger_count;

@@ -45,8 +45,9 @@ static int version(void)
 {
 	struct srv_build build = srv_build();
 
-	printf("lossd %s (%s, %s, libmicrohttpd %s, libuv %s, jansson %s)\n", build.version,
-	       build.isa, build.compiler, build.microhttpd, build.uv, build.jansson);
+	printf("lossd %s (%s, %s, libmicrohttpd %s, libuv %s, jansson %s, zlib %s, zstd %s)\n",
+	       build.version, build.isa, build.compiler, build.microhttpd, build.uv, build.jansson,
+	       build.zlib, build.zstd);
 	return SRV_EXIT_OK;
 }
 

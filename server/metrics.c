@@ -256,6 +256,11 @@ static void write_loop(const struct writer *writer)
 	histogram(writer, "", &writer->view->stats->distributions.loop_busy, &times);
 }
 
+static void write_late(const struct writer *writer)
+{
+	count(writer, "", srv_counter_get(&writer->view->stats->counts.late_turns));
+}
+
 static void write_dropped(const struct writer *writer)
 {
 	count(writer, "", writer->view->log_lines_dropped);
@@ -305,6 +310,8 @@ static const struct family families[] = {
 	{"lossd_connections", GAUGE, "Open connections.", write_connections},
 	{"lossd_loop_busy_seconds", HISTOGRAM, "Time the event loop was at work in one turn.",
 	 write_loop},
+	{"lossd_loop_late_turns", COUNTER, "Turns of the event loop of more than 200 microseconds.",
+	 write_late},
 	{"lossd_log_lines_dropped", COUNTER, "Log lines that nobody read in time.", write_dropped},
 	{"process_resident_memory_bytes", GAUGE, "Resident memory.", write_resident},
 	{"process_open_fds", GAUGE, "Open file descriptors.", write_files},

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include "loop.h"
 
@@ -87,6 +89,8 @@ struct srv_build srv_build(void)
 		.microhttpd = MHD_get_version(),
 		.uv = uv_version_string(),
 		.jansson = jansson_version_str(),
+		.zlib = zlibVersion(),
+		.zstd = ZSTD_versionString(),
 	};
 }
 
@@ -106,9 +110,9 @@ static json_t *build_json(void)
 {
 	struct srv_build build = srv_build();
 
-	return json_pack("{ss ss s{ss ss ss}}", "isa", build.isa, "compiler", build.compiler,
+	return json_pack("{ss ss s{ss ss ss ss ss}}", "isa", build.isa, "compiler", build.compiler,
 			 "libraries", "libmicrohttpd", build.microhttpd, "libuv", build.uv,
-			 "jansson", build.jansson);
+			 "jansson", build.jansson, "zlib", build.zlib, "zstd", build.zstd);
 }
 
 static json_t *limits_json(const struct srv_config *config)
@@ -193,6 +197,14 @@ static json_t *latencies_json(const struct srv_distributions *distributions)
 	return latencies;
 }
 
+static json_t *loop_json(const struct srv_stats *stats)
+{
+	json_t *loop = latency_json(&stats->distributions.loop_busy);
+
+	json_object_set_new(loop, "late", number(&stats->counts.late_turns));
+	return loop;
+}
+
 static json_t *rejected_json(const struct srv_counts *counts)
 {
 	json_t *rejected = json_object();
@@ -249,8 +261,7 @@ json_t *srv_report_json(const struct srv_view *view)
 		losses_json(stats), "latency", latencies_json(&stats->distributions), "queue",
 		queue_json(view), "workers", "total", (json_int_t)view->pool.workers, "busy",
 		(json_int_t)view->pool.busy, "findings", findings_json(&stats->counts), "loop",
-		latency_json(&stats->distributions.loop_busy), "connections",
-		connections_json(&stats->counts), "log", "lines_dropped",
-		(json_int_t)view->log_lines_dropped, "process", "resident_bytes",
+		loop_json(stats), "connections", connections_json(&stats->counts), "log",
+		"lines_dropped", (json_int_t)view->log_lines_dropped, "process", "resident_bytes",
 		(json_int_t)view->resident_bytes, "open_files", (json_int_t)view->open_files);
 }

@@ -24,7 +24,7 @@ void srv_view_release(struct srv_view *view);
 
 /* "gcc 12.2.0", "1.44.2" and so on, for --version too. */
 struct srv_build {
-	const char *version, *isa, *compiler, *microhttpd, *uv, *jansson;
+	const char *version, *isa, *compiler, *microhttpd, *uv, *jansson, *zlib, *zstd;
 };
 struct srv_build srv_build(void);
 

@@ -61,12 +61,27 @@ static bool fail_file(const char *flag, const char *path, const char *why)
 
 /* ---- Admission ------------------------------------------------------------ */
 
+static bool take(_Atomic uint64_t *count, uint64_t max)
+{
+	if (atomic_fetch_add(count, 1) < max)
+		return true;
+	atomic_fetch_sub(count, 1);
+	return false;
+}
+
+bool srv_connect(struct srv *srv)
+{
+	return take(&srv->connected, srv->config->connections);
+}
+
+void srv_connected_end(struct srv *srv)
+{
+	atomic_fetch_sub(&srv->connected, 1);
+}
+
 bool srv_admit(struct srv *srv)
 {
-	if (atomic_fetch_add(&srv->admitted, 1) < srv->config->queue_requests)
-		return true;
-	atomic_fetch_sub(&srv->admitted, 1);
-	return false;
+	return take(&srv->admitted, srv->config->queue_requests);
 }
 
 void srv_admitted_end(struct srv *srv)
@@ -371,9 +386,9 @@ static bool start_parts(struct run *run)
 			return fail_file("--token-file", config->token_file, why);
 	}
 	srv->peers = srv_peers_new(config->connections_per_ip);
-	srv->reaper = srv_reaper_new();
+	srv->aside = srv_aside_new();
 	srv->pool = srv_pool_new((size_t)config->workers);
-	if (!srv->peers || !srv->reaper || !srv->pool)
+	if (!srv->peers || !srv->aside || !srv->pool)
 		return fail("workers", "cannot be started");
 	return loops_start(run) && (signals_start(run) || fail("signals", "cannot be caught"));
 }
@@ -434,7 +449,7 @@ static void release(struct run *run)
 	struct srv *srv = &run->srv;
 
 	srv_pool_free(srv->pool);
-	srv_reaper_free(srv->reaper);
+	srv_aside_free(srv->aside);
 	for (size_t i = 0; i < run->loops_ready; i++)
 		srv_loop_release(&srv->loops[i]);
 	free(srv->loops);

@@ -16,7 +16,7 @@
 #include "log.h"
 #include "peers.h"
 #include "pool.h"
-#include "reaper.h"
+#include "aside.h"
 #include "tokens.h"
 
 struct srv_loop;
@@ -32,7 +32,7 @@ struct srv {
 	const struct srv_config *config;
 	struct api api;
 	struct srv_pool *pool;
-	struct srv_reaper *reaper;
+	struct srv_aside *aside;
 	struct srv_log *log;
 	struct srv_tokens *tokens; /* NULL: everybody may ask */
 	struct srv_peers *peers;
@@ -42,6 +42,7 @@ struct srv {
 
 	_Atomic int stage;           /* enum srv_stage */
 	_Atomic uint64_t admitted;   /* requests that count for --queue-requests */
+	_Atomic uint64_t connected;  /* connections, of all loops */
 	_Atomic uint64_t service_ns; /* running mean of an evaluation, for Retry-After */
 };
 
@@ -53,6 +54,10 @@ int srv_serve(const struct srv_config *config);
 /* Room among --queue-requests. */
 bool srv_admit(struct srv *srv);
 void srv_admitted_end(struct srv *srv);
+
+/* Room among --connections. */
+bool srv_connect(struct srv *srv);
+void srv_connected_end(struct srv *srv);
 
 /* An evaluation took that long. */
 void srv_note_service(struct srv *srv, uint64_t nanoseconds);

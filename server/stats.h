@@ -12,6 +12,9 @@
 #include "histogram.h"
 #include "loss_diagnose.h"
 
+/* How long a loop may be at work without waiting for what comes next. */
+enum { SRV_LATE_NS = 200000 };
+
 enum { SRV_ROUTES_MAX = 48, SRV_STATUSES_MAX = 32, SRV_LOSSES_MAX = 128 };
 
 /* Why a request got no evaluation, as the server decides it. */
@@ -41,6 +44,7 @@ struct srv_counts {
 	srv_counter bytes_in, bytes_out;
 	srv_counter opened, closed; /* connections; open is the difference */
 	srv_counter refused;        /* connections over the limit of one address */
+	srv_counter late_turns;     /* of the loop: longer than SRV_LATE_NS */
 	srv_counter rejected[SRV_REJECTION_COUNT];
 	struct srv_loss_counts {
 		srv_counter count, failed, rows, elements, nonfinite;

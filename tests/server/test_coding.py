@@ -347,10 +347,24 @@ class Replies(ServerTest):
             self.assertEqual(document["outputs"][0]["parameters"]["binary_data_size"], len(data))
             self.assertEqual(body[length:], bytes(len(data)))
 
+    def test_texts_that_need_no_worker(self):
+        for path in ("/openapi.json", "/v1/losses", "/v1/findings", "/metrics"):
+            plain = self.server.get(path)
+            for coding in PACK:
+                reply = self.server.get(path, headers={"Accept-Encoding": coding})
+                self.assertEqual(reply.headers["content-encoding"], coding)
+                self.assertEqual(reply.headers["content-type"], plain.headers["content-type"])
+                body = UNPACK[coding](reply.body)
+                if path == "/metrics":  # counts this request as well
+                    self.assertIn(b"lossd_build_info", body)
+                else:
+                    self.assertEqual(body, plain.body)
+
     def test_health_and_head_stay_plain(self):
-        for method, path in (("GET", "/healthz"), ("HEAD", "/openapi.json"), ("GET", "/stats")):
+        for method, path in (("GET", "/healthz"), ("HEAD", "/openapi.json"), ("GET", "/readyz")):
             reply = self.server.request(method, path, headers={"Accept-Encoding": "gzip"})
             self.assertNotIn("content-encoding", reply.headers)
+            self.assertEqual(reply.headers["vary"], "Accept-Encoding")
 
     def test_a_full_queue_does_not_matter(self):
         """No worker is to be had for compressing: the reply goes out plain."""

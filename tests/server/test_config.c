@@ -51,6 +51,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(config.listen.count, 1);
 	ck_assert_str_eq(config.listen.items[0], "127.0.0.1:8080");
 	ck_assert_uint_eq(config.workers, srv_cpu_count());
+	ck_assert_uint_eq(config.loops, srv_cpu_count() < 8 ? 1 : srv_cpu_count() / 4);
 	ck_assert_uint_eq(config.queue_requests, 256);
 	ck_assert_uint_eq(config.queue_bytes,
 			  srv_memory_bytes() < 2u << 30 ? srv_memory_bytes() / 2 : 1u << 30);

@@ -444,11 +444,35 @@ class Reports(ServerTest):
     def test_stats_has_the_members_of_the_contract(self):
         self.server.post(EXAMPLE)
         stats = self.server.stats()
-        for name in (
-            "version", "uptime_s", "build", "limits", "requests", "losses", "latency", "queue",
-            "workers", "findings", "process",
-        ):  # fmt: skip
+        for name, members in {
+            "version": "",
+            "uptime_s": "",
+            "build": "isa compiler libraries",
+            "limits": "body_bytes elements depth members string_bytes batch_items",
+            "requests": "by_route in_flight bytes_in bytes_out",
+            "losses": "cross_entropy",
+            "latency": "queue decode evaluate encode total",
+            "queue": "depth capacity bytes rejected",
+            "workers": "total busy",
+            "findings": "all_masked_row",
+            "process": "resident_bytes open_files",
+            "loop": "count p50 p90 p99 max late",
+            "connections": "open opened refused",
+            "log": "lines_dropped",
+        }.items():
             self.assertIn(name, stats)
+            self.assertLessEqual(set(members.split()), set(stats[name] if members else ()), name)
+        self.assertEqual(
+            set(stats["losses"]["cross_entropy"]),
+            {"count", "failed", "rows", "elements", "nonfinite", "seconds"},
+        )
+        self.assertEqual(
+            set(stats["queue"]["rejected"]),
+            {
+                "queue_full", "memory_full", "deadline", "too_large", "malformed", "draining",
+                "cancelled", "unauthorized",
+            },
+        )  # fmt: skip
         for phase in ("queue", "decode", "evaluate", "encode", "total"):
             self.assertEqual(
                 set(stats["latency"][phase]), {"count", "p50", "p90", "p99", "max"}, phase
@@ -476,6 +500,37 @@ class Reports(ServerTest):
         after = count()
         self.assertEqual(after["count"], before["count"] + 1)
         self.assertEqual(after["rows"], before["rows"] + 3)
+
+    def test_metrics_have_the_families_of_the_contract(self):
+        self.server.post(EXAMPLE)
+        self.server.post({"loss": "mse", "input": ["NaN"], "targets": [0]})
+        text = self.server.metrics()
+        for sample in (
+            "lossd_build_info{version=",
+            'lossd_http_requests_total{route="/v1/evaluate",code="200"}',
+            'lossd_http_request_duration_seconds_bucket{route="/v1/evaluate",le="+Inf"}',
+            "lossd_http_request_bytes_sum",
+            "lossd_http_response_bytes_count",
+            "lossd_queue_requests",
+            "lossd_queue_bytes",
+            "lossd_queue_wait_seconds_count",
+            'lossd_eval_duration_seconds_count{loss="cross_entropy"}',
+            'lossd_eval_rows_total{loss="cross_entropy"}',
+            'lossd_eval_elements_total{loss="cross_entropy"}',
+            'lossd_rejected_total{reason="queue_full"}',
+            'lossd_nonfinite_losses_total{loss="mse"} ',
+            'lossd_diagnostics_total{loss="mse",code="input_nan"}',
+            "lossd_workers",
+            "lossd_workers_busy",
+            "lossd_connections",
+            "lossd_loop_busy_seconds_bucket",
+            "lossd_loop_late_turns_total",
+            "process_resident_memory_bytes",
+            "process_open_fds",
+            "process_start_time_seconds",
+            "process_cpu_seconds_total",
+        ):
+            self.assertTrue("\n" + sample in text, sample)
 
     def test_metrics_are_well_formed(self):
         self.server.post(EXAMPLE)
