@@ -267,6 +267,7 @@ struct loss_impl {
 enum {
 	LOSS_BLOCK_ELEMENTS = 16384, /* elements of a block, about */
 	LOSS_CHUNK = 1024,           /* elements of a broadcast operand spread out at once */
+	LOSS_STREAM_BYTES = 4 << 20, /* gradients of as much leave no trace in the caches */
 };
 
 static inline int64_t loss_min_i64(int64_t a, int64_t b)

@@ -17,7 +17,7 @@ import re
 import sys
 
 import numpy as np
-from mpmath import atan, cos, exp, expm1, log, log1p, lu_solve, matrix, mp, mpf, pi, sqrt
+from mpmath import atan, cos, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sqrt
 
 mp.dps = 45
 LN2 = log(mpf(2))
@@ -34,14 +34,6 @@ def exp_q(r):
 
 def exp_series(r):
     return mpf(1) / 2 + r / 6 + r**2 / 24 + r**3 / 120
-
-
-def log_q(f):
-    return (log1p(f) - f) / f**2
-
-
-def log_series(f):
-    return -mpf(1) / 2 + f / 3 - f**2 / 4 + f**3 / 5
 
 
 def atanh_q(z):
@@ -74,7 +66,6 @@ def atan_series(z):
 
 
 EXP = taylor_safe(exp_q, exp_series)
-LOG = taylor_safe(log_q, log_series)
 ATANH = taylor_safe(atanh_q, atanh_series)
 LOG_PAIR = taylor_safe(log_pair_q, log_pair_series)
 ATAN = taylor_safe(atan_q, atan_series)
@@ -90,10 +81,6 @@ def w_exp(r):
 
 def w_expm1(r):
     return r**2 / expm1(r) if r else r
-
-
-def w_log(f):
-    return f**2 / log1p(f) if f else f
 
 
 def w_atanh(z):
@@ -118,7 +105,8 @@ FITS = {
     ("exp", 64): (EXP, -HALF_LN2, HALF_LN2, 9, w_exp),
     ("expm1", 32): (EXP, -mpf(1) / 2, mpf(1) / 2, 5, w_expm1),
     ("expm1", 64): (EXP, -mpf(1) / 2, mpf(1) / 2, 11, w_expm1),
-    ("log", 32): (LOG, -THIRD, THIRD, 8, w_log),
+    ("atanh", 32): (ATANH, mpf(0), S_MAX**2, 2, w_atanh),
+    ("atanh_unit", 32): (ATANH, mpf(0), THIRD**2, 3, w_atanh),
     ("atanh", 64): (ATANH, mpf(0), S_MAX**2, 6, w_atanh),
     ("log_pair", 32): (LOG_PAIR, mpf(0), S_MAX**2, 2, w_log_pair),
     ("log_pair", 64): (LOG_PAIR, mpf(0), S_MAX**2, 7, w_log_pair),

@@ -27,10 +27,11 @@ INLINE vec of_probs(const vec *in, vec *grad, const struct loss_eval *e, struct 
 INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	vec y = in[1], beta = in[2], one = v_set(1);
+	vec on_1 = beta * y, on_0 = (one - beta) * (one - y);
 	struct binary_costs cost;
 
 	(void)e;
-	return binary_of_logits(in[0], beta * y, (one - beta) * (one - y), &grad[0], &cost, seen);
+	return binary_of_logits(in[0], on_1, on_0, on_1 + on_0, &grad[0], &cost, seen);
 }
 
 ELEMENT_FORM(logits, 3, of_logits)

@@ -12,20 +12,37 @@
 
 INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
-	vec y = in[1], pos_weight = in[2];
+	vec y = in[1];
 	struct binary_costs cost;
-	vec loss = binary_of_logits(in[0], pos_weight * y, v_set(1) - y, &grad[0], &cost, seen);
+	vec loss = binary_of_logits(in[0], y, v_set(1) - y, v_set(1), &grad[0], &cost, seen);
+
+	(void)e;
+	grad[1] = -in[0];
+	return loss;
+}
+
+INLINE vec of_weighted(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
+{
+	vec pos_weight = in[2], on_1 = pos_weight * in[1], on_0 = v_set(1) - in[1];
+	struct binary_costs cost;
+	vec loss = binary_of_logits(in[0], on_1, on_0, on_1 + on_0, &grad[0], &cost, seen);
 
 	(void)e;
 	grad[1] = pos_weight * cost.of_1 - cost.of_0;
 	return loss;
 }
 
-ELEMENT_FORM(logits, 3, of_logits)
+ELEMENT_FORM(logits, 2, of_logits)
+ELEMENT_FORM(weighted, 3, of_weighted)
+
+static void block_of(const struct loss_eval *e, int64_t block, struct loss_partial *out)
+{
+	(e->in[e->reads[2]].data ? weighted_block : logits_block)(e, block, out);
+}
 
 const struct loss_kernels LOSS_KERNELS(bce_with_logits) = {
-	.main = {[LOSS_ROLE_LOGITS] = logits_block},
-	.scan = {[LOSS_ROLE_LOGITS] = logits_scan},
+	.main = {[LOSS_ROLE_LOGITS] = block_of},
+	.scan = {[LOSS_ROLE_LOGITS] = weighted_scan},
 };
 
 #if LOSS_DESCRIBES

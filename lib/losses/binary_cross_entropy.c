@@ -27,7 +27,7 @@ INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct
 {
 	vec y = in[1];
 	struct binary_costs cost;
-	vec loss = binary_of_logits(in[0], y, v_set(1) - y, &grad[0], &cost, seen);
+	vec loss = binary_of_logits(in[0], y, v_set(1) - y, v_set(1), &grad[0], &cost, seen);
 
 	(void)e;
 	grad[1] = cost.of_1 - cost.of_0;

@@ -32,7 +32,7 @@ INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct
 	struct binary_costs cost;
 
 	(void)e;
-	return binary_of_logits(in[0], in[1], v_set(1) - in[1], &grad[0], &cost, seen);
+	return binary_of_logits(in[0], in[1], v_set(1) - in[1], v_set(1), &grad[0], &cost, seen);
 }
 
 ELEMENT_FORM(logits, 2, of_logits)

@@ -17,39 +17,64 @@ INLINE vec times_or_zero(vec a, vec b)
 	return v_and(v_ne(a, v_set(0)), a * b);
 }
 
-/* A logit: its costs and both sigmoids share one exponential. */
+/* A logit: all from one exponential, and nothing by subtraction. */
 struct binary_logit {
+	vec small, rest;          /* exp(-|x|), log(1 + exp(-|x|)) */
 	struct binary_costs cost; /* softplus(-x), softplus(x) */
-	vec prob_1, prob_0;       /* p and 1 - p, neither by subtraction */
+	vec prob_1, prob_0;       /* p and 1 - p */
+	mask negative;
 };
 
 INLINE struct binary_logit binary_logit_of(vec x)
 {
 	const vec zero = v_set(0), one = v_set(1);
-	vec small = v_exp_neg(-v_abs(x));
-	vec rest = v_log1p_unit(small);
+	vec small = v_exp_neg(v_neg_abs(x)), rest = v_log1p_unit(small);
 	vec larger = one / (one + small), smaller = small / (one + small);
-	mask positive = v_gt(x, zero);
+	mask negative = v_is_signed(x);
 
 	return (struct binary_logit){
+		.small = small,
+		.rest = rest,
 		.cost = {.of_1 = v_max(zero, -x) + rest, .of_0 = v_max(zero, x) + rest},
-		.prob_1 = v_select(positive, larger, smaller),
-		.prob_0 = v_select(positive, smaller, larger),
+		.prob_1 = v_select(negative, smaller, larger),
+		.prob_0 = v_select(negative, larger, smaller),
+		.negative = negative,
 	};
 }
 
-INLINE vec binary_of_logits(vec x, vec on_1, vec on_0, vec *dx, struct binary_costs *costs,
-			    struct seen *seen)
+/* The loss of logits that are infinite or NaN, for which the short form below
+ * may multiply 0 by infinity. */
+INLINE vec binary_of_odd_logits(struct binary_costs cost, vec on_1, vec on_0, struct seen *seen)
 {
 	const vec zero = v_set(0), infinite = v_set((real)INFINITY);
-	struct binary_logit b = binary_logit_of(x);
 
 	see(seen, LOSS_EVENT_ZERO_TIMES_INF,
-	    m_or(m_and(v_eq(on_1, zero), v_eq(b.cost.of_1, infinite)),
-		 m_and(v_eq(on_0, zero), v_eq(b.cost.of_0, infinite))));
-	*dx = on_0 * b.prob_1 - on_1 * b.prob_0;
+	    m_or(m_and(v_eq(on_1, zero), v_eq(cost.of_1, infinite)),
+		 m_and(v_eq(on_0, zero), v_eq(cost.of_0, infinite))));
+	return times_or_zero(on_1, cost.of_1) + times_or_zero(on_0, cost.of_0);
+}
+
+/*
+ * With s = exp(-|x|), l = log(1 + s), and the sides changed round where x < 0:
+ *
+ *   loss = |x| on_0 + (on_0 + on_1) l,   its slope = (on_0 - on_1 s) / (1 + s)
+ *
+ * `both` is on_0 + on_1, which callers may know to be 1.
+ */
+INLINE vec binary_of_logits(vec x, vec on_1, vec on_0, vec both, vec *dx,
+			    struct binary_costs *costs, struct seen *seen)
+{
+	struct binary_logit b = binary_logit_of(x);
+	vec near = v_select(b.negative, on_1, on_0), far = v_select(b.negative, on_0, on_1);
+	vec slope = v_fma(-far, b.small, near) / (v_set(1) + b.small);
+	vec loss = v_fma(v_abs(x), near, both * b.rest);
+	mask odd = m_not(v_isfinite(x));
+
+	*dx = v_flip_sign(slope, x);
 	*costs = b.cost;
-	return times_or_zero(on_1, b.cost.of_1) + times_or_zero(on_0, b.cost.of_0);
+	if (__builtin_expect(m_any(odd), 0))
+		loss = v_select(odd, binary_of_odd_logits(b.cost, on_1, on_0, seen), loss);
+	return loss;
 }
 
 /* A probability, with PyTorch's clamps: logs no less than -100, and

@@ -47,6 +47,7 @@ struct element_chunk {
 	const real *factor; /* NULL: 1 everywhere */
 	real *grad[ELEMENT_INPUTS];
 	bool accumulate[ELEMENT_INPUTS];
+	bool stream[ELEMENT_INPUTS]; /* past the caches, which it would only fill */
 	real *losses;
 	int64_t n;
 };
@@ -65,65 +66,81 @@ struct element_kind {
 	element_fn *element;
 };
 
-/* Groups with factors and the last elements of a chunk: rarer, so compiled
- * once, out of line, for all gradients. */
-typedef void factored_fn(const struct loss_eval *e, const struct element_chunk *chunk, int64_t i,
+/* Chunks with factors and the last elements of any chunk: rarer, so compiled
+ * once, out of line, for all gradients.  Runs the whole groups of a chunk. */
+typedef void factored_fn(const struct loss_eval *e, const struct element_chunk *chunk,
 			 struct element_sums *sums);
 
-/* One group of GROUP elements at offset i of a chunk. */
-INLINE void element_group(const struct loss_eval *e, const struct element_chunk *chunk, int64_t i,
-			  struct element_kind kind, vec scale, struct element_sums *sums)
-{
-	const int inputs = kind.inputs;
-	const enum element_grads grads = kind.grads;
+/* What the main loop takes at once: the operations of one vec wait for one
+ * another, and those of a second one fill the time. */
+enum { ELEMENT_STEP = GROUP > 2 * LANES ? GROUP : 2 * LANES };
 
-	UNROLL for (int r = 0; r < REGS; r++)
+/* A vec of the gradient with respect to input k, at offset `at`. */
+INLINE void element_store(const struct element_chunk *chunk, int k, int64_t at, vec g)
+{
+	real *to = chunk->grad[k] + at;
+
+	if (chunk->stream[k]) {
+		v_stream(to, g);
+		return;
+	}
+	if (chunk->accumulate[k])
+		g = g + v_load(to);
+	v_store(to, g);
+}
+
+/* n elements at offset i of a chunk, n a constant multiple of GROUP. */
+INLINE void element_step(const struct loss_eval *e, const struct element_chunk *chunk, int64_t i,
+			 int n, struct element_kind kind, vec scale, struct element_sums *sums)
+{
+	const int inputs = kind.inputs, vecs = n / LANES;
+	const int grads = kind.grads == GRAD_ALL ? inputs : kind.grads == GRAD_PREDICTION;
+	vec loss[ELEMENT_STEP / LANES], grad[ELEMENT_STEP / LANES][ELEMENT_INPUTS];
+
+	UNROLL for (int r = 0; r < vecs; r++)
 	{
-		int64_t at = i + r * LANES;
-		vec in[ELEMENT_INPUTS], grad[ELEMENT_INPUTS];
+		vec in[ELEMENT_INPUTS];
 		struct seen seen = seen_nothing();
 
 		for (int k = 0; k < ELEMENT_INPUTS; k++) {
-			in[k] = k < inputs ? v_load(chunk->in[k] + at) : v_set(0);
-			grad[k] = v_set(0);
+			in[k] = k < inputs ? v_load(chunk->in[k] + i + r * LANES) : v_set(0);
+			grad[r][k] = v_set(0);
 		}
-		vec loss = kind.element(in, grad, e, &seen);
-
+		loss[r] = kind.element(in, grad[r], e, &seen);
 		if (kind.factored) {
-			vec factor = v_load(chunk->factor + at);
+			vec factor = v_load(chunk->factor + i + r * LANES);
 			mask on = v_ne(factor, v_set(0));
 
-			loss = v_and(on, loss * factor);
+			loss[r] = v_and(on, loss[r] * factor);
 			for (int k = 0; k < ELEMENT_INPUTS; k++)
-				grad[k] = v_and(on, grad[k] * factor);
+				grad[r][k] = v_and(on, grad[r][k] * factor);
 			seen.any = m_and(seen.any, on);
 		}
 		sums->seen = m_or(sums->seen, seen.any);
-		acc_add(&sums->sum, r, loss);
-		if (chunk->losses)
-			v_store(chunk->losses + at, loss);
-		for (int k = 0; k < ELEMENT_INPUTS; k++) {
-			if (grads == GRAD_NONE || (grads == GRAD_PREDICTION && k > 0) ||
-			    k >= inputs)
-				break;
-			if (!chunk->grad[k])
-				continue;
-			vec g = grad[k] * scale;
+		acc_add(&sums->sum, r % REGS, loss[r]);
+	}
+	if (chunk->losses)
+		UNROLL for (int r = 0; r < vecs; r++)
+			v_store(chunk->losses + i + r * LANES, loss[r]);
+	UNROLL for (int k = 0; k < grads; k++)
+	{
+		if (!chunk->grad[k])
+			continue;
+		UNROLL for (int r = 0; r < vecs; r++)
+		{
+			vec g = grad[r][k] * scale;
 
 			sums->poison = v_fma(g, v_set(0), sums->poison);
-			if (chunk->accumulate[k])
-				g = g + v_load(chunk->grad[k] + at);
-			v_store(chunk->grad[k] + at, g);
+			element_store(chunk, k, i + r * LANES, g);
 		}
 	}
 }
 
-/* The last elements of a chunk: padded with copies of the first of them, so
+/* Less than a group at offset i: padded with copies of the first of them, so
  * that nothing is computed that the data does not hold, and a factor of 0. */
 INLINE void element_tail(const struct loss_eval *e, const struct element_chunk *chunk, int64_t i,
-			 int inputs, factored_fn *factored, struct element_sums *sums)
+			 int left, int inputs, factored_fn *factored, struct element_sums *sums)
 {
-	int left = (int)(chunk->n - i);
 	real in[ELEMENT_INPUTS][GROUP], grad[ELEMENT_INPUTS][GROUP], factor[GROUP], losses[GROUP];
 	struct element_chunk padded = {.factor = factor, .losses = losses, .n = GROUP};
 
@@ -140,7 +157,7 @@ INLINE void element_tail(const struct loss_eval *e, const struct element_chunk *
 	}
 	for (int j = 0; j < GROUP; j++)
 		factor[j] = j >= left ? 0 : chunk->factor ? chunk->factor[i + j] : 1;
-	factored(e, &padded, 0, sums);
+	factored(e, &padded, sums);
 	if (chunk->losses)
 		memcpy(chunk->losses + i, losses, (size_t)left * sizeof(real));
 	for (int k = 0; k < inputs; k++)
@@ -151,23 +168,36 @@ INLINE void element_tail(const struct loss_eval *e, const struct element_chunk *
 INLINE void element_run(const struct loss_eval *e, const struct element_chunk *chunk,
 			struct element_kind kind, factored_fn *factored, struct element_sums *sums)
 {
-	vec scale = v_set((real)e->gradient_scale);
 	int64_t i = 0;
 
 	if (chunk->factor) {
-		for (; i + GROUP <= chunk->n; i += GROUP)
-			factored(e, chunk, i, sums);
+		factored(e, chunk, sums);
+		i = chunk->n / GROUP * GROUP;
 	} else {
-		/* A copy whose address nobody has: it stays in registers. */
+		/* Copies whose addresses nobody has: they stay in registers. */
 		struct element_sums hot = *sums;
 		struct element_chunk lanes = *chunk;
+		vec scale = v_set((real)e->gradient_scale);
 
-		for (; i + GROUP <= lanes.n; i += GROUP)
-			element_group(e, &lanes, i, kind, scale, &hot);
+		for (; i + ELEMENT_STEP <= lanes.n; i += ELEMENT_STEP)
+			element_step(e, &lanes, i, ELEMENT_STEP, kind, scale, &hot);
 		*sums = hot;
 	}
-	if (i < chunk->n)
-		element_tail(e, chunk, i, kind.inputs, factored, sums);
+	for (; i < chunk->n; i += GROUP)
+		element_tail(e, chunk, i, (int)loss_min_i64(GROUP, chunk->n - i), kind.inputs,
+			     factored, sums);
+}
+
+INLINE void element_run_factored(const struct loss_eval *e, const struct element_chunk *chunk,
+				 struct element_kind kind, struct element_sums *sums)
+{
+	struct element_sums hot = *sums;
+	struct element_chunk lanes = *chunk;
+	vec scale = v_set((real)e->gradient_scale);
+
+	for (int64_t i = 0; i + GROUP <= lanes.n; i += GROUP)
+		element_step(e, &lanes, i, GROUP, kind, scale, &hot);
+	*sums = hot;
 }
 
 /* ---- Chunks of a block ---------------------------------------------------- */
@@ -213,6 +243,8 @@ INLINE void element_chunk_init(struct element_chunk *chunk, const struct loss_ev
 
 		chunk->grad[k] = grad ? grad + begin : NULL;
 		chunk->accumulate[k] = e->out.accumulate[e->reads[k]];
+		chunk->stream[k] = e->elements >= LOSS_STREAM_BYTES / (int)sizeof(real) &&
+				   !chunk->accumulate[k] && (uintptr_t)grad % VEC_BYTES == 0;
 	}
 	chunk->factor = element_factor(e, begin, n, room->factor);
 	chunk->losses = e->out.losses ? (real *)e->out.losses + begin : NULL;
@@ -233,6 +265,7 @@ INLINE void element_block_kind(const struct loss_eval *e, int64_t block, struct 
 				   &room);
 		element_run(e, &chunk, kind, factored, &sums);
 	}
+	v_stream_end();
 	out->sum = acc_sum(&sums.sum);
 	if (m_any(v_isnan(sums.poison)) || !isfinite(out->sum))
 		out->flags |= LOSS_FLAG_NONFINITE;
@@ -294,16 +327,17 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, int inputs, e
 #define ELEMENT_FORM(id, inputs, element)                                                          \
 	static __attribute__((noinline)) void id##_factored(const struct loss_eval *e,             \
 							    const struct element_chunk *chunk,     \
-							    int64_t i, struct element_sums *sums)  \
+							    struct element_sums *sums)             \
 	{                                                                                          \
-		element_group(e, chunk, i, (struct element_kind){inputs, GRAD_ALL, true, element}, \
-			      v_set((real)e->gradient_scale), sums);                               \
+		element_run_factored(                                                              \
+			e, chunk, (struct element_kind){inputs, GRAD_ALL, true, element}, sums);   \
 	}                                                                                          \
 	static void id##_block(const struct loss_eval *e, int64_t block, struct loss_partial *out) \
 	{                                                                                          \
 		element_block(e, block, inputs, element, id##_factored, out);                      \
 	}                                                                                          \
-	static void id##_scan(const struct loss_eval *e, int64_t block, struct loss_scan *scan)    \
+	static NOINLINE void id##_scan(const struct loss_eval *e, int64_t block,                   \
+				       struct loss_scan *scan)                                     \
 	{                                                                                          \
 		element_scan(e, block, inputs, element, scan);                                     \
 	}

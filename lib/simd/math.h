@@ -57,10 +57,15 @@ static const real EXPM1_COEFS[] = {
 	0x1.111320p-7f, 0x1.6ee6c0p-10f, 0x1.a047d4p-13f,
 };
 
-/* minimax log: (log(1 + f) - f) / f^2, |f| <= 1/3 */
-static const real LOG_COEFS[] = {
-	-0x1.000000p-1f, 0x1.555502p-2f,  -0x1.fffe84p-3f, 0x1.99d1f2p-3f,  -0x1.55a754p-3f,
-	0x1.1ebe6ap-3f,  -0x1.f25dc2p-4f, 0x1.1ed13ap-3f,  -0x1.093210p-3f,
+/* minimax atanh: (log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2, |s| <= 1/5 */
+static const real ATANH_COEFS[] = {0x1.5555b4p-1f, 0x1.992b44p-2f, 0x1.36e076p-2f};
+
+/* minimax atanh_unit: the same, s <= 1/3 */
+static const real ATANH_UNIT_COEFS[] = {
+	0x1.555502p-1f,
+	0x1.99d208p-2f,
+	0x1.1ebd0ep-2f,
+	0x1.1ed7bcp-2f,
 };
 
 /* minimax log_pair: ((log((1 + s) / (1 - s)) - 2 s) / s^3 - 2/3) / s^2 in s^2, |s| <= 1/5 */
@@ -281,12 +286,12 @@ INLINE vec v_split_exponent(struct v_split s)
 /* k ln 2 + log(1 + f), |f| <= 1/3. */
 MATH vec v_log_sum(vec k, vec f)
 {
-#if LOSS_REAL == 32
-	return v_fma(k, v_set(LN2), v_fma(f * f, V_POLY(f, LOG_COEFS), f));
-#else
 	/* log(1 + f) = 2 atanh(s), arranged so that f, which is exact, is added last. */
 	const vec s = f / (f + v_set(2));
 	const vec z = s * s;
+#if LOSS_REAL == 32
+	return v_fma(k, v_set(LN2), v_fma(s, v_fma(z, V_POLY(z, ATANH_COEFS), -f), f));
+#else
 	const vec half = v_set(0.5) * f * f;
 	const vec tail = v_fma(s, v_fma(z, V_POLY(z, ATANH_COEFS), half), -half);
 	return v_fma(k, v_set(LN2), f + v_fma(k, v_set(LN2_LOW), tail));
@@ -378,11 +383,17 @@ MATH vec v_tanh(vec x)
 /* log(1 + e) of 0 <= e <= 1. */
 INLINE vec v_log1p_unit(vec e)
 {
+#if LOSS_REAL == 32
+	const vec s = e / (e + v_set(2));
+	const vec z = s * s;
+	return v_fma(s, v_fma(z, V_POLY(z, ATANH_UNIT_COEFS), -e), e);
+#else
 	/* 1 + e = 2^k (1 + f) with f = e or (e - 1) / 2: the sum is never rounded. */
 	const vec one = v_set(R(1));
 	const mask high = v_gt(e, v_set(R(1.0 / 3)));
 	const vec f = v_select(high, v_set(R(0.5)) * (e - one), e);
 	return v_log_sum(v_and(high, one), f);
+#endif
 }
 
 /* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), 2.2 ULP. */

@@ -132,17 +132,37 @@ INLINE ivec v_lane_index(void)
 	return v;
 }
 
-/* No alignment is asked for beyond that of a real. */
+/* No alignment is asked for beyond that of a real.  They are accesses of reals:
+ * a compiler knows that a store leaves integers, pointers and the other dtype be. */
+typedef real unaligned_vec __attribute__((vector_size(VEC_BYTES), aligned(LOSS_REAL / 8)));
+
 INLINE vec v_load(const real *p)
 {
-	vec v;
-	memcpy(&v, p, sizeof(v));
-	return v;
+	return *(const unaligned_vec *)p;
 }
 
 INLINE void v_store(real *p, vec v)
 {
-	memcpy(p, &v, sizeof(v));
+	*(unaligned_vec *)p = v;
+}
+
+/* Past the caches, to an address of vec alignment: for results so many that
+ * they would be gone from there before anybody reads them.  v_stream_end()
+ * before another thread may. */
+INLINE void v_stream(real *p, vec v)
+{
+#ifdef X86
+	X86_REAL(stream)(p, v);
+#else
+	v_store(p, v);
+#endif
+}
+
+INLINE void v_stream_end(void)
+{
+#ifdef X86
+	_mm_sfence();
+#endif
 }
 
 /* ---- Bits ----------------------------------------------------------------- */
@@ -198,6 +218,12 @@ INLINE vec v_copysign(vec x, vec s)
 	return (vec)(((ivec)x & ~sign) | ((ivec)s & sign));
 }
 
+/* x, or -x where the sign of s is set. */
+INLINE vec v_flip_sign(vec x, vec s)
+{
+	return (vec)((ivec)x ^ ((ivec)s & v_set_int(REAL_SIGN_BIT)));
+}
+
 /* ---- Comparisons and masks ------------------------------------------------ */
 
 #if SIMD_AVX512
@@ -251,6 +277,16 @@ INLINE mask v_isinf(vec x)
 INLINE mask v_isfinite(vec x)
 {
 	return v_lt(v_abs(x), v_set((real)INFINITY));
+}
+
+/* The sign bit: also of -0, and of a NaN whatever that is. */
+INLINE mask v_is_signed(vec x)
+{
+#if SIMD_AVX512
+	return BY_REAL(_mm512_movepi32_mask, _mm512_movepi64_mask)((__m512i)x);
+#else
+	return (ivec)x < (ivec){0};
+#endif
 }
 
 INLINE mask m_none(void)
