@@ -252,7 +252,7 @@ $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/r
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
 
-.PHONY: describe ulp bench bench-deps
+.PHONY: describe ulp bench bench-deps diagnose-bench
 describe: $(B)/tests/describe ## write api/openapi.json and the README's tables anew
 	@tests/describe.sh write $<
 
@@ -262,6 +262,9 @@ ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every floa
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 bench: $(BENCH) $(B)/lossd ## speed beside the peers and the limits; PART="requests numbers" runs only these
 	@/usr/bin/python3 -B tests/bench/bench.py $(B) $(PART)
+
+diagnose-bench: $(B)/tests/bench/diagnose ## faults that were planted, healthy batches, and what looking costs
+	$<
 
 # Debian 12 has no orjson; without it FastAPI uses Python's own json.
 bench-deps: ## install what lossd is compared with
