@@ -70,75 +70,54 @@ void api_spec_write(struct api_text *text, const struct loss_spec *spec)
 
 /* ---- Remedies ------------------------------------------------------------- */
 
-/* The value of a parameter, for another loss that has one of that name. */
-static struct loss_value value_of(const struct loss_param_row *row, const void *member)
-{
-	const struct loss_maybe *maybe = member;
-	struct loss_value value = {.kind = LOSS_VALUE_NULL};
+/* A mask of more numbers is left to the reader of `say`. */
+enum { MASK_ELEMENTS_MAX = 1024 };
 
-	switch (row->kind) {
-	case LOSS_PARAM_REAL:
-		value = (struct loss_value){.kind = LOSS_VALUE_REAL,
-					    .real = *(const double *)member};
-		break;
-	case LOSS_PARAM_INTEGER:
-		value.kind = LOSS_VALUE_INTEGER;
-		value.integer = *(const int64_t *)member;
-		value.real = (double)value.integer;
-		break;
-	case LOSS_PARAM_FLAG:
-		value.kind = LOSS_VALUE_BOOL;
-		value.integer = *(const loss_flag *)member != 0;
-		break;
-	case LOSS_PARAM_CHOICE:
-		value.kind = LOSS_VALUE_TEXT;
-		value.text = row->choices[*(const loss_choice *)member];
-		break;
-	case LOSS_PARAM_MAYBE:
-		if (maybe->set)
-			value = (struct loss_value){.kind = LOSS_VALUE_REAL, .real = maybe->value};
-		break;
-	}
-	return value;
+static void write_mask(struct api_text *text, const struct loss_tensor *mask)
+{
+	int64_t count = loss_tensor_elements(mask);
+
+	if (!mask->data || count > MASK_ELEMENTS_MAX)
+		return;
+	api_text_member_open(text, "mask", '{');
+	api_text_member_open(text, "shape", '[');
+	for (int axis = 0; axis < mask->rank; axis++)
+		api_text_integer(text, mask->shape[axis]);
+	api_text_close(text, ']');
+	api_text_member_open(text, "data", '[');
+	for (int64_t i = 0; i < count; i++)
+		api_text_integer(text, mask->dtype == LOSS_FLOAT32
+					       ? ((const float *)mask->data)[i] != 0
+					       : ((const double *)mask->data)[i] != 0);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
 }
 
-/* The spec that a remedy proposes: parameters that the other loss has too are
- * kept. False if it proposes none. */
-static bool changed_spec(const struct loss_spec *spec, const struct loss_remedy *remedy,
-			 struct loss_spec *changed)
+static void write_remedy(struct api_text *text, const struct loss_remedy *remedy)
 {
-	const struct loss *loss = remedy->loss ? loss_find(remedy->loss) : spec->loss;
-	const struct loss_param_row *row;
-	bool is_common;
-
-	if (!loss || (!remedy->loss && remedy->change_count == 0))
-		return false;
-	loss_spec_init(changed, loss);
-	changed->dtype = spec->dtype;
-	changed->precision = spec->precision;
-	for (size_t i = 0; (row = loss_param_at(spec->loss, i, &is_common)); i++)
-		loss_param_set(changed, row->name, value_of(row, member_of(spec, row, is_common)),
-			       NULL);
-	for (int i = 0; i < remedy->change_count; i++)
-		loss_param_set(changed, remedy->changes[i].param, remedy->changes[i].value, NULL);
-	return true;
-}
-
-static void write_remedy(struct api_text *text, const struct loss_spec *spec,
-			 const struct loss_remedy *remedy)
-{
-	struct loss_spec changed;
+	const struct loss_spec *spec = &remedy->spec;
 
 	api_text_open(text, '{');
-	api_text_member(text, "action", remedy->action);
+	api_text_member(text, "action", remedy->row->action);
 	api_text_member(text, "say", remedy->say);
-	if (changed_spec(spec, remedy, &changed)) {
+	if (remedy->row->article)
+		api_text_member_bool(text, "article", true);
+	if (remedy->row->trap)
+		api_text_member_bool(text, "trap", true);
+	if (remedy->has_spec) {
 		api_text_key(text, "spec");
-		api_spec_write(text, &changed);
+		api_spec_write(text, spec);
 	}
+	if (remedy->input != LOSS_ROLE_NONE)
+		api_text_member(text, "input", loss_role_name(remedy->input));
+	write_mask(text, &remedy->mask);
 	if (remedy->computed) {
-		api_text_member_real(text, "loss_after", remedy->loss_after);
-		api_text_member_real(text, "gradient_norm_after", remedy->gradient_norm_after);
+		/* Written as the loss of the changed request will be. */
+		api_text_key(text, "loss_after");
+		api_loss_write_number(text, spec->dtype, spec->precision, remedy->loss_after);
+		api_text_key(text, "gradient_norm_after");
+		api_loss_write_number(text, spec->dtype, LOSS_PRECISION_FULL,
+				      remedy->gradient_norm_after);
 		api_text_member_bool(text, "changes_finite_rows", remedy->changes_finite_rows);
 	}
 	api_text_close(text, '}');
@@ -214,7 +193,7 @@ static void write_finding(struct api_text *text, const struct api_term *term, in
 		write_effect(text, &term->diagnosis.effect);
 	api_text_member_open(text, "remedies", '[');
 	for (int i = 0; i < finding->remedy_count; i++)
-		write_remedy(text, &term->spec, &finding->remedies[i]);
+		write_remedy(text, finding->remedies[i]);
 	api_text_close(text, ']');
 	api_text_close(text, '}');
 }

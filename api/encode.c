@@ -184,13 +184,14 @@ struct loss_tensor api_loss_tensor(const struct api_item *item, double *room, in
 	return tensor;
 }
 
-static void write_loss(struct api_text *text, const struct api_options *options, double loss)
+void api_loss_write_number(struct api_text *text, enum loss_dtype dtype,
+			   enum loss_precision precision, double loss)
 {
 	char number[API_NUMBER_BYTES_MAX + 1];
-	float narrow = loss_round(options->precision, (float)loss);
-	bool is_half = options->precision != LOSS_PRECISION_FULL;
-	size_t bytes = is_half || loss_dtype(options->dtype, loss) == LOSS_FLOAT32
-			       ? api_half_write(number, options->precision, narrow, text->nonfinite)
+	float narrow = loss_round(precision, (float)loss);
+	bool is_half = precision != LOSS_PRECISION_FULL;
+	size_t bytes = is_half || loss_dtype(dtype, loss) == LOSS_FLOAT32
+			       ? api_half_write(number, precision, narrow, text->nonfinite)
 			       : api_number_write(number, LOSS_FLOAT64, &loss, text->nonfinite);
 
 	number[bytes] = '\0';
@@ -240,7 +241,8 @@ static void write_value(struct api_text *text, const struct api_item *item)
 	if (item->losses.data)
 		api_writer_put(text, &item->losses_writer);
 	else
-		write_loss(text, &item->options, api_item_total(item).loss);
+		api_loss_write_number(text, item->options.dtype, item->options.precision,
+				      api_item_total(item).loss);
 }
 
 static void write_reduction(struct api_text *text, const struct api_item *item)
@@ -262,7 +264,8 @@ static void write_term(struct api_text *text, const struct api_item *item,
 	api_text_member(text, "name", term->spec.loss->name);
 	api_text_member_real(text, "weight", term->weight);
 	api_text_key(text, "loss");
-	write_loss(text, &item->options, term->result.loss);
+	api_loss_write_number(text, item->options.dtype, item->options.precision,
+			      term->result.loss);
 	api_text_member_real(text, "sum", term->result.sum);
 	api_text_member_real(text, "denominator", term->result.denominator);
 	if (term->weights_used) {

@@ -368,6 +368,10 @@ void api_id_write(struct api_text *text, const json_t *id);
 /* The reply as a value, with or without the losses and gradients. */
 void api_results_write(struct api_text *text, const struct api_evaluation *ev, bool has_tensors);
 
+/* A loss in its dtype; one that only float64 can hold as that. */
+void api_loss_write_number(struct api_text *text, enum loss_dtype dtype,
+			   enum loss_precision precision, double loss);
+
 /* The diagnostics of an item as a value. */
 void api_diagnostics_write(struct api_text *text, const struct api_item *item);
 

@@ -177,12 +177,25 @@ static const struct row {
 	{"Effect", "nonfinite_gradients", "integer", ""},
 	{"Effect", "finite_rows", "integer", ""},
 	{"Effect", "loss_over_finite_rows", "Real", ""},
-	{"Remedy", "action", "string", ""},
-	{"Remedy", "say", "string", "What to change."},
+	{"Remedy", "action", "RemedyAction", ""},
+	{"Remedy", "say", "string", "What to do and what comes of it, with the numbers."},
+	{"Remedy", "article?", "boolean",
+	 "true: a cure that the usual articles on NaN give, and a good one."},
+	{"Remedy", "trap?", "boolean",
+	 "true: one that they give as well, shown for what it does, and not to be followed."},
 	{"Remedy", "spec?", "LossObject", "The changed loss, ready to send."},
-	{"Remedy", "loss_after?", "Real", "Computed with the change made, as is what follows."},
-	{"Remedy", "gradient_norm_after?", "Real", ""},
-	{"Remedy", "changes_finite_rows?", "boolean", "Whether it alters rows that were fine."},
+	{"Remedy", "input?", "string",
+	 "The role to send the prediction in instead, converted as `say` tells."},
+	{"Remedy", "mask?", "Shaped", "The mask to send, where it has at most 1024 numbers."},
+	{"Remedy", "loss_after?", "Real",
+	 "Computed with the change made, as is what follows; in the dtype. Of a weighted sum that "
+	 "of the term, before its weight; under reduction none the mean, or the sum of a loss "
+	 "that has none."},
+	{"Remedy", "gradient_norm_after?", "Real",
+	 "L2, over the gradients that were asked for, or else the prediction's."},
+	{"Remedy", "changes_finite_rows?", "boolean",
+	 "Whether a loss that was finite and counted differs by more than rounding (64 units in "
+	 "the last place)."},
 
 	{"Catalogue", "losses", "[Loss]", ""},
 	{"Loss", "name", "string", ""},
@@ -581,6 +594,18 @@ static void write_finding_code(struct api_text *text)
 	api_text_close(text, '}');
 }
 
+static void write_remedy_action(struct api_text *text)
+{
+	const struct loss_remedy_row *row;
+
+	api_text_open(text, '{');
+	api_text_member_open(text, "enum", '[');
+	for (size_t i = 0; (row = loss_remedy_at(i)); i++)
+		api_text_string(text, row->action);
+	api_text_close(text, ']');
+	api_text_close(text, '}');
+}
+
 static void write_limits(struct api_text *text)
 {
 	api_text_open(text, '{');
@@ -604,6 +629,7 @@ static const struct {
 	{"ClassWeights", write_class_weights},
 	{"ProblemCode", write_problem_code},
 	{"FindingCode", write_finding_code},
+	{"RemedyAction", write_remedy_action},
 	{"Limits", write_limits},
 };
 

@@ -53,8 +53,7 @@ const char *loss_severity_name(enum loss_severity severity);
 enum {
 	LOSS_OPERANDS_MAX = 6,
 	LOSS_BECAUSE_MAX = 4,
-	LOSS_REMEDIES_MAX = 4,
-	LOSS_CHANGES_MAX = 3,
+	LOSS_REMEDIES_MAX = 6,
 };
 
 struct loss_effect {
@@ -64,20 +63,43 @@ struct loss_effect {
 	double loss_over_finite_rows;
 };
 
-/* A cure, computed and not guessed: what to do, and what the batch is after it. */
-struct loss_remedy {
+/* What a remedy is called, and what it is. */
+struct loss_remedy_row {
 	const char *action; /* slug: "drop_rows", "use_logits_form", ... */
-	char say[256];
-	bool computed; /* the three below are there */
-	double loss_after, gradient_norm_after;
+	const char *doc;
+	bool article; /* a cure that the textbook articles on NaN give, and a good one */
+	bool trap;    /* one that they give, too, and that cures nothing or does harm */
+};
+
+/* The catalogue of remedies, best first; NULL past the end. */
+const struct loss_remedy_row *loss_remedy_at(size_t index);
+
+/*
+ * What a cure does to this batch, computed with the cure in place and not
+ * guessed.  Offered only where loss and gradient are finite after it; traps are
+ * shown whatever they lead to.
+ */
+struct loss_remedy {
+	const struct loss_remedy_row *row;
+	char say[320]; /* one sentence with the numbers in it */
+	bool computed; /* the three below are there; else it is advice */
+	/* The loss, unweighted; under reduction none its mean, or the sum of a
+	 * loss that has none. */
+	double loss_after;
+	/* L2 over the gradients that were asked for, or else the prediction's;
+	 * unweighted.  What a clamp holds back is no part of it. */
+	double gradient_norm_after;
+	/* Some loss that was finite and counted differs by more than rounding: by
+	 * more than 64 units in the last place of the dtype, of the loss or of 1,
+	 * whichever is more. */
 	bool changes_finite_rows;
-	/* The changed spec: another loss (NULL: the same) and parameters to set. */
-	const char *loss;
-	int change_count;
-	struct {
-		const char *param;
-		struct loss_value value;
-	} changes[LOSS_CHANGES_MAX];
+	bool has_spec; /* `spec` is changed and may be sent as it is */
+	struct loss_spec spec;
+	/* The role the prediction is to be sent in, or LOSS_ROLE_NONE: as it was. */
+	enum loss_role input;
+	/* The mask to send: over the units, 0 for what is to be left out.  In the
+	 * memory of the diagnosis; .data NULL: none. */
+	struct loss_tensor mask;
 };
 
 struct loss_finding {
@@ -98,7 +120,7 @@ struct loss_finding {
 	int because_count;
 	enum loss_finding_code because[LOSS_BECAUSE_MAX];
 	int remedy_count;
-	struct loss_remedy remedies[LOSS_REMEDIES_MAX];
+	const struct loss_remedy *remedies[LOSS_REMEDIES_MAX]; /* best first, traps last */
 };
 
 /* ---- Statistics ----------------------------------------------------------- */

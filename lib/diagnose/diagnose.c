@@ -6,7 +6,7 @@
  * finite is computed by masking the others out: the effect of a finding is a
  * result, not an estimate.
  */
-#include "diagnose.h"
+#include "trial.h"
 
 /* ---- Findings ------------------------------------------------------------- */
 
@@ -223,65 +223,16 @@ static void write_places(struct diagnosis *d, struct loss_finding *finding)
 	}
 }
 
-/* ---- The same batch again ------------------------------------------------- */
-
-/* The inputs of an evaluation as a caller would give them, without the mask. */
-static int inputs_of(const struct loss_eval *e, struct loss_input *in)
-{
-	int n = 0;
-
-	for (int i = 0; i < e->in_count; i++) {
-		const struct loss_operand *operand = &e->in[i];
-
-		if (operand->index < 0 || i == e->mask)
-			continue;
-		in[n].role = i == 0 ? e->form : operand->row->role;
-		in[n].differentiate = false;
-		in[n].tensor = (struct loss_tensor){
-			.data = operand->data,
-			.dtype = i == 1 && e->hard ? LOSS_INT64 : e->spec.dtype,
-			.rank = operand->rank,
-		};
-		memcpy(in[n].tensor.shape, operand->shape, sizeof operand->shape);
-		n++;
-	}
-	return n;
-}
-
-/* A plan of the same batch with a mask over its units. */
-static enum loss_code plan_again(const struct loss_eval *e, const void *mask,
-				 struct loss_plan *plan)
-{
-	struct loss_input in[LOSS_INPUTS_MAX];
-	struct loss_spec spec = e->spec;
-	int n = inputs_of(e, in);
-
-	if (spec.common.reduction == LOSS_NONE)
-		spec.common.reduction =
-			spec.loss->reductions & 1 << LOSS_MEAN ? LOSS_MEAN : LOSS_SUM;
-	spec.common.on_empty = LOSS_EMPTY_NAN;
-	in[n] = (struct loss_input){
-		.role = LOSS_ROLE_MASK,
-		.tensor = {.data = mask, .dtype = spec.dtype, .rank = e->unit_rank}};
-	memcpy(in[n].tensor.shape, e->unit_shape, sizeof e->unit_shape);
-	return loss_plan_init(plan, &spec, in, n + 1, NULL);
-}
+/* ---- What it costs ---------------------------------------------------------- */
 
 enum loss_code plan_in_full(const struct loss_eval *e, struct loss_plan *plan)
 {
-	struct loss_input in[LOSS_INPUTS_MAX];
-	struct loss_spec spec = e->spec;
-	int n = inputs_of(e, in);
-	const struct loss_operand *mask = &e->in[e->mask];
+	struct trial trial;
 
-	spec.precision = LOSS_PRECISION_FULL;
-	if (mask->data) {
-		in[n] = (struct loss_input){
-			.role = LOSS_ROLE_MASK,
-			.tensor = {.data = mask->data, .dtype = spec.dtype, .rank = mask->rank}};
-		memcpy(in[n++].tensor.shape, mask->shape, sizeof mask->shape);
-	}
-	return loss_plan_init(plan, &spec, in, n, NULL);
+	trial_init(&trial, e);
+	trial.spec = e->spec;
+	trial.spec.precision = LOSS_PRECISION_FULL;
+	return trial_plan(e, &trial, plan);
 }
 
 /* The unreduced losses of the batch as it is; the evaluation may have kept them. */
@@ -297,28 +248,18 @@ static void compute_losses(struct diagnosis *d, const struct loss_plan *plan)
 		loss_plan_evaluate(&again, &out, &result, NULL);
 }
 
-static void put_real(const struct loss_eval *e, void *data, int64_t index, double value)
-{
-	if (e->spec.dtype == LOSS_FLOAT32)
-		((float *)data)[index] = (float)value;
-	else
-		((double *)data)[index] = value;
-}
-
 static void compute_effect(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	struct loss_effect *effect = &d->out->effect;
-	struct loss_plan plan;
-	struct loss_outputs out = {.scratch = d->scratch, .scale = 1};
-	struct loss_result finite;
+	struct trial trial;
 	int64_t rows = 0;
 
 	for (int64_t unit = 0; unit < e->units; unit++) {
 		bool kept = unit_counts(e, unit) && !unit_is_bad(d, unit);
 
 		rows += kept;
-		put_real(e, d->mask, unit, kept);
+		real_put(e, d->mask, unit, kept);
 	}
 	*effect = (struct loss_effect){
 		.loss = d->result->loss,
@@ -327,9 +268,11 @@ static void compute_effect(struct diagnosis *d)
 		.finite_rows = rows,
 		.loss_over_finite_rows = NAN,
 	};
-	if (rows && !plan_again(e, d->mask, &plan) &&
-	    !loss_plan_evaluate(&plan, &out, &finite, NULL))
-		effect->loss_over_finite_rows = finite.loss;
+	trial_init(&trial, e);
+	trial.drops = true;
+	trial.spec.common.on_empty = LOSS_EMPTY_NAN;
+	if (rows)
+		effect->loss_over_finite_rows = trial_loss(d, &trial);
 }
 
 static void count_nonfinite(struct diagnosis *d)
@@ -411,17 +354,6 @@ bool loss_is_healthy(const struct loss_plan *plan, const struct loss_result *res
 	       !gradients_are_suspect(e);
 }
 
-static size_t scratch_bytes(const struct loss_plan *plan)
-{
-	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
-	struct loss_plan again;
-
-	if (plan_again(e, NULL, &again))
-		return plan->scratch_bytes;
-	return again.scratch_bytes > plan->scratch_bytes ? again.scratch_bytes
-							 : plan->scratch_bytes;
-}
-
 void *room_take(struct room *room, size_t count, size_t bytes)
 {
 	void *at = room->base ? room->base + room->used : NULL;
@@ -430,11 +362,17 @@ void *room_take(struct room *room, size_t count, size_t bytes)
 	return at;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 static void lay_out(struct diagnosis *d, struct room *room, const struct loss_plan *plan,
 		    const struct loss_diagnose_options *options)
 {
 	const struct loss_eval *e = (const struct loss_eval *)plan->opaque;
 	size_t real = loss_dtype_bytes(e->spec.dtype), units = (size_t)e->units;
+	struct remedy_need need = remedies_need(e);
 	size_t places = (FINDINGS_MAX + FINDINGS_SPARE) * (size_t)options->locations_max;
 
 	*d = (struct diagnosis){.e = e, .options = options};
@@ -443,7 +381,12 @@ static void lay_out(struct diagnosis *d, struct room *room, const struct loss_pl
 	d->losses = room_take(room, units, real);
 	d->mask = room_take(room, units, real);
 	d->causes = room_take(room, (size_t)slots_of(e), sizeof *d->causes);
-	d->scratch = room_take(room, scratch_bytes(plan), 1);
+	d->before = room_take(room, units, real);
+	d->after = room_take(room, units, real);
+	d->copy = room_take(room, need.copy, real);
+	d->gradient = room_take(room, need.gradient, real);
+	d->remedies = room_take(room, need.remedies, sizeof *d->remedies);
+	d->scratch = room_take(room, larger(need.scratch, plan->scratch_bytes), 1);
 	if (options->full)
 		lay_out_statistics(d, room);
 }
@@ -502,6 +445,7 @@ void loss_diagnose(const struct loss_plan *plan, const struct loss_result *resul
 		write_places(d, &d->findings[i]);
 	write_messages(d);
 	sort_findings(d);
+	find_remedies(d);
 	diagnosis->statistics = d->statistics;
 	diagnosis->findings = d->findings;
 	diagnosis->finding_count = d->finding_count;

@@ -36,6 +36,10 @@ struct diagnosis {
 	void *mask;       /* units with a finite loss */
 	uint16_t *causes; /* by slot: what was found there that may have consequences */
 	void *scratch;
+	/* For remedies (trial.h): changed numbers of an input, a gradient, and the
+	 * unreduced losses before and after the change. */
+	void *copy, *gradient, *before, *after;
+	struct loss_remedy *remedies;
 	int64_t nonfinite_losses, nonfinite_gradients;
 
 	/* What is in each tensor, before any finder looks: a look for what was not
@@ -96,10 +100,19 @@ int64_t finding_first(const struct diagnosis *d, const struct loss_finding *find
 
 /* ---- Reading the evaluation ----------------------------------------------- */
 
+/* A number of the evaluation's dtype, read and written. */
 static inline double real_at(const struct loss_eval *e, const void *data, int64_t index)
 {
 	return e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
 					     : ((const double *)data)[index];
+}
+
+static inline void real_put(const struct loss_eval *e, void *data, int64_t index, double value)
+{
+	if (e->spec.dtype == LOSS_FLOAT32)
+		((float *)data)[index] = (float)value;
+	else
+		((double *)data)[index] = value;
 }
 
 /* The value of an operand at an element of what it broadcasts to. */
@@ -187,6 +200,17 @@ void find_in_gradients(struct diagnosis *d);
  * find_in_gradients() have something to say on a batch without a flag? */
 bool spec_is_suspect(const struct loss_eval *e);
 bool gradients_are_suspect(const struct loss_eval *e);
+
+/* What each remedy that answers a finding would do; after the finders. */
+void find_remedies(struct diagnosis *d);
+
+/* What find_remedies() needs for an evaluation, at most: numbers of the dtype
+ * in .copy and .gradient, and bytes of scratch. */
+struct remedy_need {
+	size_t remedies, copy, gradient, scratch;
+};
+
+struct remedy_need remedies_need(const struct loss_eval *e);
 
 /* Sentences for all findings without one, from the places and operands. */
 void write_messages(struct diagnosis *d);

@@ -1,0 +1,207 @@
+/* The same batch once more. */
+#include "trial.h"
+
+bool trial_wants_gradient(const struct loss_eval *e, int input)
+{
+	for (int i = 0; i < e->in_count; i++)
+		if (e->out.gradients[i])
+			return e->out.gradients[input] != NULL;
+	return input == 0;
+}
+
+void trial_init(struct trial *trial, const struct loss_eval *e)
+{
+	struct loss_common *common;
+
+	*trial = (struct trial){.spec = e->spec, .form = e->form};
+	common = &trial->spec.common;
+	if (common->reduction == LOSS_NONE)
+		common->reduction =
+			e->spec.loss->reductions & 1 << LOSS_MEAN ? LOSS_MEAN : LOSS_SUM;
+}
+
+/* ---- Planning ------------------------------------------------------------- */
+
+static struct loss_tensor tensor_of(const struct loss_eval *e, int input, const void *data)
+{
+	const struct loss_operand *operand = &e->in[input];
+	struct loss_tensor tensor = {
+		.data = data,
+		.dtype = input == 1 && e->hard ? LOSS_INT64 : e->spec.dtype,
+		.rank = operand->rank,
+	};
+
+	memcpy(tensor.shape, operand->shape, sizeof tensor.shape);
+	return tensor;
+}
+
+static struct loss_tensor tensor_of_mask(const struct loss_eval *e, const void *mask)
+{
+	struct loss_tensor tensor = {.data = mask, .dtype = e->spec.dtype, .rank = e->unit_rank};
+
+	memcpy(tensor.shape, e->unit_shape, sizeof tensor.shape);
+	return tensor;
+}
+
+/* The inputs as a caller would give them; *at is the place of `wanted`. */
+static int inputs_of(const struct loss_eval *e, const struct trial *trial, const void *copy,
+		     const void *mask, int wanted, struct loss_input *in, int *at)
+{
+	int n = 0;
+
+	for (int i = 0; i < e->in_count; i++) {
+		const struct loss_operand *operand = &e->in[i];
+
+		if (operand->index < 0 || (i == e->mask && trial->drops))
+			continue;
+		if (i == wanted)
+			*at = n;
+		in[n++] = (struct loss_input){
+			.role = i == 0 ? trial->form : operand->row->role,
+			.tensor = tensor_of(
+				e, i, trial->fill && i == trial->input ? copy : operand->data),
+			.differentiate = i == wanted,
+		};
+	}
+	if (trial->drops)
+		in[n++] = (struct loss_input){.role = LOSS_ROLE_MASK,
+					      .tensor = tensor_of_mask(e, mask)};
+	return n;
+}
+
+enum loss_code trial_plan(const struct loss_eval *e, const struct trial *trial,
+			  struct loss_plan *plan)
+{
+	struct loss_input in[LOSS_INPUTS_MAX + 1];
+	int at, n = inputs_of(e, trial, NULL, NULL, -1, in, &at);
+
+	return loss_plan_init(plan, &trial->spec, in, n, NULL);
+}
+
+size_t trial_scratch_bytes(const struct loss_eval *e, const struct trial *trial)
+{
+	struct loss_plan plan;
+
+	return trial_plan(e, trial, &plan) ? 0 : plan.scratch_bytes;
+}
+
+/* ---- The gradient's norm -------------------------------------------------- */
+
+/* scale^2 * sum is the sum of squares, which need not fit a double. */
+struct norm {
+	double scale, sum;
+};
+
+static void norm_add(struct norm *norm, double value)
+{
+	double size = fabs(value);
+
+	if (size == 0)
+		return;
+	if (!isfinite(size)) {
+		*norm = (struct norm){size, 1};
+	} else if (size > norm->scale) {
+		norm->sum = 1 + norm->sum * (norm->scale / size) * (norm->scale / size);
+		norm->scale = size;
+	} else if (isfinite(norm->scale)) {
+		norm->sum += size / norm->scale * (size / norm->scale);
+	}
+}
+
+static void add_gradient(const struct diagnosis *d, const struct trial *trial, int input,
+			 struct norm *norm)
+{
+	const struct loss_operand *operand = &d->e->in[input];
+	bool clamps = trial->clamps && input == trial->input;
+
+	for (int64_t i = 0; i < operand->count; i++) {
+		double before = clamps ? real_at(d->e, operand->data, i) : 0;
+
+		if (clamps && before == before && real_at(d->e, d->copy, i) != before)
+			continue;
+		norm_add(norm, real_at(d->e, d->gradient, i));
+	}
+}
+
+/* ---- Units that were fine ------------------------------------------------- */
+
+static bool has_same_units(const struct loss_eval *e, const struct loss_plan *plan)
+{
+	return plan->loss_rank == e->unit_rank &&
+	       !memcmp(plan->loss_shape, e->unit_shape,
+		       sizeof *e->unit_shape * (size_t)e->unit_rank);
+}
+
+/* More than rounding: 64 units in the last place of the dtype, of the loss or
+ * of 1, whichever is more.  The same loss by another form is not a change. */
+static void compare_units(const struct diagnosis *d, const struct loss_plan *plan,
+			  struct trial_result *result)
+{
+	const struct loss_eval *e = d->e;
+	double rounding = 64 * (e->spec.dtype == LOSS_FLOAT32 ? 0x1p-23 : 0x1p-52);
+	bool same = has_same_units(e, plan);
+
+	for (int64_t unit = 0; unit < e->units; unit++) {
+		if (real_at(e, d->mask, unit) == 0)
+			continue;
+		double before = real_at(e, d->before, unit);
+		double change = same ? fabs(real_at(e, d->after, unit) - before) : INFINITY;
+
+		result->changed_rows += !(change <= rounding * fmax(1, fabs(before)));
+		if (!(change <= result->largest_change))
+			result->largest_change = change;
+	}
+}
+
+/* ---- Running -------------------------------------------------------------- */
+
+/* `wanted`: whose gradient goes to d->gradient, or -1. */
+static enum loss_code run_for(struct diagnosis *d, const struct trial *trial, int wanted,
+			      struct loss_plan *plan, struct loss_result *result)
+{
+	struct loss_input in[LOSS_INPUTS_MAX + 1];
+	struct loss_outputs out = {.scratch = d->scratch, .losses = d->after, .scale = 1};
+	int at = -1, n = inputs_of(d->e, trial, d->copy, d->mask, wanted, in, &at);
+	enum loss_code code = loss_plan_init(plan, &trial->spec, in, n, NULL);
+
+	if (code)
+		return code;
+	if (!has_same_units(d->e, plan))
+		out.losses = NULL;
+	if (at >= 0)
+		out.gradients[at] = d->gradient;
+	return loss_plan_evaluate(plan, &out, result, NULL);
+}
+
+double trial_loss(struct diagnosis *d, const struct trial *trial)
+{
+	struct loss_result result;
+	struct loss_plan plan;
+
+	return run_for(d, trial, -1, &plan, &result) ? (double)NAN : result.loss;
+}
+
+/* One gradient at a time, since there is memory for one; the first input last. */
+void trial_run(struct diagnosis *d, const struct trial *trial, struct trial_result *result)
+{
+	struct loss_result reduced = {0};
+	struct norm norm = {0};
+	struct loss_plan plan;
+
+	*result = (struct trial_result){0};
+	if (trial->fill)
+		trial->fill(d->e, trial, d->copy);
+	for (int i = d->e->in_count - 1; i >= 0 && !result->code; i--) {
+		if (!trial_wants_gradient(d->e, i))
+			continue;
+		result->code = run_for(d, trial, i, &plan, &reduced);
+		if (!result->code)
+			add_gradient(d, trial, i, &norm);
+	}
+	if (result->code)
+		return;
+	result->loss = reduced.loss;
+	result->flags = reduced.flags;
+	result->gradient_norm = norm.scale * sqrt(norm.sum);
+	compare_units(d, &plan, result);
+}
