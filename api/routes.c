@@ -20,7 +20,7 @@ static const struct api_route routes[] = {
 	{
 		.method = "GET",
 		.path = "/v1/losses",
-		.flags = API_ROUTE_IMMEDIATE,
+		.flags = API_ROUTE_IMMEDIATE | API_ROUTE_REPORT,
 		.summary = "The catalogue of losses.",
 		.handle = api_handle_losses,
 		.reply_schema = "Catalogue",
@@ -36,7 +36,7 @@ static const struct api_route routes[] = {
 	{
 		.method = "GET",
 		.path = "/v1/findings",
-		.flags = API_ROUTE_IMMEDIATE,
+		.flags = API_ROUTE_IMMEDIATE | API_ROUTE_REPORT,
 		.summary = "Every finding a diagnosis can have, with its cause and cure.",
 		.handle = api_handle_findings,
 		.reply_schema = "Findings",
@@ -149,7 +149,7 @@ static const struct api_route routes[] = {
 	{
 		.method = "GET",
 		.path = "/openapi.json",
-		.flags = API_ROUTE_IMMEDIATE,
+		.flags = API_ROUTE_IMMEDIATE | API_ROUTE_REPORT,
 		.summary = "This contract.",
 		.handle = api_handle_openapi,
 		.reply_schema = "OpenAPI",
