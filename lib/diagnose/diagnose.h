@@ -128,10 +128,18 @@ int class_axis_of(const struct loss_eval *e);
 int64_t unit_of(const struct loss_eval *e, int64_t element);
 
 /* Does unit `unit` enter the loss: not ignored, not masked, not weighted 0? */
-bool unit_counts(const struct loss_eval *e, int64_t unit);
+bool unit_has_share(const struct loss_eval *e, int64_t unit);
+
+static inline bool unit_counts(const struct loss_eval *e, int64_t unit)
+{
+	return (!e->hard && !e->has_factor) || unit_has_share(e, unit);
+}
 
 /* Is its loss NaN or infinite? */
-bool unit_is_bad(const struct diagnosis *d, int64_t unit);
+static inline bool unit_is_bad(const struct diagnosis *d, int64_t unit)
+{
+	return !isfinite(real_at(d->e, d->losses, unit));
+}
 
 bool is_rowwise(const struct loss_eval *e);
 
@@ -143,6 +151,14 @@ bool is_lone_class(const struct loss_eval *e);
 int64_t slots_of(const struct loss_eval *e);
 int64_t slot_of(const struct loss_eval *e, int64_t element);
 bool slot_is_bad(const struct diagnosis *d, int64_t slot);
+
+/* The slot of ascending elements, and whether it is bad.  Begin with zeros. */
+struct slot_walk {
+	int64_t slot, end; /* the slot's elements end there */
+	bool is_bad;
+};
+
+bool slot_walk_to(const struct diagnosis *d, struct slot_walk *walk, int64_t element);
 
 /* Does a row along the class axis count? Where units are elements all do. */
 bool row_counts(const struct loss_eval *e, int64_t row);

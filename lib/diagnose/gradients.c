@@ -25,6 +25,7 @@ static void look_for_nonfinite(struct diagnosis *d, int input)
 	int64_t count = e->in[input].count, k;
 	bool elements = e->in[input].full && count == e->elements;
 	uint16_t causes = elements ? 0 : UINT16_MAX;
+	struct slot_walk walk = {0};
 	struct loss_finding *finding;
 
 	if (d->gradients[input].finite == d->gradients[input].count)
@@ -32,10 +33,14 @@ static void look_for_nonfinite(struct diagnosis *d, int input)
 	k = next_nonfinite(e, gradient, 0, count);
 	finding = finding_begin(d, LOSS_FINDING_GRADIENT_NONFINITE, role_of(e, input),
 				elements ? PLACE_ELEMENT : PLACE_INPUT);
-	for (; k < count; k = next_nonfinite(e, gradient, k + 1, count)) {
+	for (; k < count && finding->count < d->options->locations_max;
+	     k = next_nonfinite(e, gradient, k + 1, count))
 		finding_hit(d, finding, k);
-		if (elements)
-			causes |= d->causes[slot_of(e, k)];
+	/* They have been counted. */
+	finding->count = count - d->gradients[input].finite;
+	for (k = 0; elements && (k = next_nonfinite(e, gradient, k, count)) < count; k = walk.end) {
+		slot_walk_to(d, &walk, k);
+		causes |= d->causes[walk.slot];
 	}
 	finding_operand(finding, "gradient", real_at(e, gradient, finding_first(d, finding)));
 	finding_because_of(d, finding, causes);
@@ -113,9 +118,12 @@ static bool is_stuck(const struct diagnosis *d, int64_t unit, int64_t per_unit)
 static void look_for_stuck(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
-	int64_t per_unit = e->units ? e->elements / e->units : 0;
-	struct loss_finding *finding =
-		finding_begin(d, LOSS_FINDING_GRADIENT_ZERO_BUT_LOSS_HIGH, e->form, PLACE_UNIT);
+	int64_t per_unit = e->elements / e->units;
+	struct loss_finding *finding;
+
+	if (d->gradients[0].zeros < per_unit || !(d->loss_summary.max * 100 > HIGH_LOSS_PERCENT))
+		return;
+	finding = finding_begin(d, LOSS_FINDING_GRADIENT_ZERO_BUT_LOSS_HIGH, e->form, PLACE_UNIT);
 
 	for (int64_t unit = 0; unit < e->units; unit++)
 		if (is_stuck(d, unit, per_unit))

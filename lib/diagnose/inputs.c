@@ -14,16 +14,31 @@ static bool is_usual(const struct loss_eval *e, int input, double value)
 	       (input == 1 && loss_param_number(&e->spec, "log_target", 0) != 0);
 }
 
-static void look_at(struct diagnosis *d, int input, double value, enum place_kind kind,
-		    int64_t index)
+static enum loss_finding_code code_of(double value)
 {
-	enum loss_role role = role_of(d->e, input);
+	return isnan(value) ? LOSS_FINDING_INPUT_NAN
+	       : value > 0  ? LOSS_FINDING_INPUT_POS_INF
+			    : LOSS_FINDING_INPUT_NEG_INF;
+}
 
-	if (isnan(value))
-		finding_add(d, LOSS_FINDING_INPUT_NAN, role, kind, index);
-	else if (!is_usual(d->e, input, value))
-		finding_add(d, value > 0 ? LOSS_FINDING_INPUT_POS_INF : LOSS_FINDING_INPUT_NEG_INF,
-			    role, kind, index);
+/* The findings of one input, made when they are first needed. */
+struct input_look {
+	struct diagnosis *d;
+	int input;
+	enum place_kind kind;
+	struct loss_finding *found[LOSS_FINDING_COUNT];
+};
+
+static void look_at(struct input_look *look, double value, int64_t index)
+{
+	enum loss_finding_code code = code_of(value);
+
+	if (isinf(value) && is_usual(look->d->e, look->input, value))
+		return;
+	if (!look->found[code])
+		look->found[code] =
+			finding_begin(look->d, code, role_of(look->d->e, look->input), look->kind);
+	finding_hit(look->d, look->found[code], index);
 }
 
 /* Inputs of the prediction's shape: only where the loss went wrong.  A NaN in a
@@ -32,10 +47,12 @@ static void look_at_elements(struct diagnosis *d, int input)
 {
 	const struct loss_eval *e = d->e;
 	const void *data = e->in[input].data;
+	struct input_look look = {.d = d, .input = input, .kind = PLACE_ELEMENT};
+	struct slot_walk walk = {0};
 
 	for (int64_t i = -1; (i = next_nonfinite(e, data, i + 1, e->elements)) < e->elements;)
-		if (slot_is_bad(d, slot_of(e, i)))
-			look_at(d, input, real_at(e, data, i), PLACE_ELEMENT, i);
+		if (slot_walk_to(d, &walk, i))
+			look_at(&look, real_at(e, data, i), i);
 }
 
 /* The number of a smaller input that goes into unit `unit`. */
@@ -48,19 +65,13 @@ static double used_by(const struct loss_eval *e, const struct loss_operand *oper
 	return NAN; /* every class goes into every row */
 }
 
-static enum loss_finding_code code_of(double value)
-{
-	return isnan(value) ? LOSS_FINDING_INPUT_NAN
-	       : value > 0  ? LOSS_FINDING_INPUT_POS_INF
-			    : LOSS_FINDING_INPUT_NEG_INF;
-}
-
 /* Smaller inputs (weights): the places are those of the input itself, if any
  * loss that went wrong has used one of them. */
 static void look_at_all(struct diagnosis *d, int input)
 {
 	const struct loss_eval *e = d->e;
 	const struct loss_operand *operand = &e->in[input];
+	struct input_look look = {.d = d, .input = input, .kind = PLACE_INPUT};
 	int64_t count = operand->count;
 	bool is_used = false;
 
@@ -76,7 +87,7 @@ static void look_at_all(struct diagnosis *d, int input)
 	}
 	for (int64_t i = -1;
 	     is_used && (i = next_nonfinite(e, operand->data, i + 1, count)) < count;)
-		look_at(d, input, real_at(e, operand->data, i), PLACE_INPUT, i);
+		look_at(&look, real_at(e, operand->data, i), i);
 }
 
 /* Numbers that were finite as written: their places are those of infinities. */

@@ -55,12 +55,10 @@ int64_t unit_of(const struct loss_eval *e, int64_t element)
 	return e->units <= 1 ? 0 : element / (e->elements / e->units);
 }
 
-bool unit_counts(const struct loss_eval *e, int64_t unit)
+bool unit_has_share(const struct loss_eval *e, int64_t unit)
 {
 	if (e->hard && ((const int64_t *)e->in[1].data)[unit] == e->ignore_index)
 		return false;
-	if (!e->has_factor)
-		return true;
 	for (int i = 0; i < e->in_count; i++) {
 		const struct loss_operand *operand = &e->in[i];
 
@@ -68,11 +66,6 @@ bool unit_counts(const struct loss_eval *e, int64_t unit)
 			return false;
 	}
 	return true;
-}
-
-bool unit_is_bad(const struct diagnosis *d, int64_t unit)
-{
-	return !isfinite(real_at(d->e, d->losses, unit));
 }
 
 int64_t slots_of(const struct loss_eval *e)
@@ -96,6 +89,20 @@ bool slot_is_bad(const struct diagnosis *d, int64_t slot)
 		if (unit_is_bad(d, slot / e->d * e->c * e->d + k * e->d + slot % e->d))
 			return true;
 	return false;
+}
+
+/* Where the elements of a slot stand side by side, one look serves them all. */
+bool slot_walk_to(const struct diagnosis *d, struct slot_walk *walk, int64_t element)
+{
+	const struct loss_eval *e = d->e;
+	int64_t length = is_rowwise(e) ? e->c : loss_max_i64(1, e->elements / e->units);
+
+	if (element < walk->end)
+		return walk->is_bad;
+	walk->slot = slot_of(e, element);
+	walk->end = is_rowwise(e) && e->d != 1 ? element + 1 : (walk->slot + 1) * length;
+	walk->is_bad = slot_is_bad(d, walk->slot);
+	return walk->is_bad;
 }
 
 bool row_counts(const struct loss_eval *e, int64_t row)

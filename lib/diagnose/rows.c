@@ -93,7 +93,7 @@ static void look_at_row(struct diagnosis *d, int64_t row)
 
 	if (softmax && is_masked(e, row))
 		add(d, LOSS_FINDING_ALL_MASKED_ROW, row, -1);
-	else if (softmax && (k = infinite_score(e, row)) >= 0)
+	else if (softmax && d->inputs[0].pos_inf > 0 && (k = infinite_score(e, row)) >= 0)
 		add(d, LOSS_FINDING_INF_MINUS_INF, row, k);
 	else if ((k = masked_target(e, row)) >= 0)
 		add(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS, row, k);
@@ -104,7 +104,8 @@ void find_in_rows(struct diagnosis *d)
 	const struct loss_eval *e = d->e;
 	bool is_nan = e->spec.common.on_masked_row == LOSS_MASKED_NAN;
 
-	if (!is_rowwise(e) || e->form == LOSS_ROLE_PROBS || (is_nan && !d->nonfinite_losses))
+	if (!is_rowwise(e) || e->form == LOSS_ROLE_PROBS || (is_nan && !d->nonfinite_losses) ||
+	    d->inputs[0].neg_inf + d->inputs[0].pos_inf == 0)
 		return;
 	for (int64_t row = 0; row < e->n * e->d; row++)
 		if (row_counts(e, row) && (!is_nan || slot_is_bad(d, row)))

@@ -182,9 +182,12 @@ static void look_at_log_probs(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	struct lines lines = score_lines(e);
-	struct loss_finding *finding =
-		finding_begin(d, LOSS_FINDING_LOOKS_LIKE_LOGITS, e->form, PLACE_ROW);
+	struct loss_finding *finding;
 	double value = 0;
+
+	if (!(d->inputs[0].max > SUM_TOLERANCE))
+		return;
+	finding = finding_begin(d, LOSS_FINDING_LOOKS_LIKE_LOGITS, e->form, PLACE_ROW);
 
 	for (int64_t i = 0; i < lines.count; i++) {
 		if (!row_counts(e, i))
@@ -284,10 +287,9 @@ static void look_at_axis(struct diagnosis *d)
 	bool given = e->form == LOSS_ROLE_PROBS || e->form == LOSS_ROLE_LOG_PROBS;
 	bool logs = e->form == LOSS_ROLE_LOG_PROBS;
 
-	if (class_axis < 0 || !(e->spec.loss->traits & LOSS_HAS_CLASSES) ||
-	    (given && is_normalised(e, e->in[0].data, class_axis, logs)) ||
-	    (!e->hard && fits_exchanged(e, class_axis)))
+	if (class_axis < 0 || !(e->spec.loss->traits & LOSS_HAS_CLASSES))
 		return;
+	/* Another axis first: it falls at the first line. */
 	for (int axis = 0; axis < e->rank; axis++) {
 		struct loss_finding *finding;
 
@@ -295,6 +297,9 @@ static void look_at_axis(struct diagnosis *d)
 		    !((given && is_normalised(e, e->in[0].data, axis, logs)) ||
 		      fits_exchanged(e, axis)))
 			continue;
+		if ((given && is_normalised(e, e->in[0].data, class_axis, logs)) ||
+		    (!e->hard && fits_exchanged(e, class_axis)))
+			return;
 		finding = finding_add_batch(d, LOSS_FINDING_AXIS_SUSPECT, e->form);
 		finding_operand(finding, "axis", axis);
 		finding_operand(finding, "class_axis", class_axis);
