@@ -1,6 +1,7 @@
 #include "admit.h"
 
 #include <string.h>
+#include <uv.h>
 
 static enum api_problem find_route(const struct srv_head *head, struct api_match *match,
 				   struct srv_refusal *refusal)
@@ -21,6 +22,16 @@ static enum api_problem check_token(struct srv *srv, const struct srv_head *head
 		return API_PROBLEM_NONE;
 	return srv_refuse(refusal, API_UNAUTHORIZED,
 			  "expected \"Authorization: Bearer\" with a token that is known here");
+}
+
+static enum api_problem check_rate(struct srv *srv, const struct srv_address *peer,
+				   struct srv_refusal *refusal)
+{
+	if (srv_peers_ask(srv->peers, peer, uv_hrtime()))
+		return API_PROBLEM_NONE;
+	srv_refuse(refusal, API_QUOTA, "an address may make %llu requests a second",
+		   (unsigned long long)srv->config->requests_per_ip);
+	return API_QUOTA;
 }
 
 static enum api_problem check_length(const struct srv *srv, const struct srv_framing *framing,
@@ -57,8 +68,9 @@ static enum api_problem check_queue(struct srv *srv, struct srv_admission *admis
 	return API_PROBLEM_NONE;
 }
 
-enum api_problem srv_admission_check(struct srv *srv, const struct srv_head *head,
-				     struct srv_admission *admission, struct srv_refusal *refusal)
+enum api_problem srv_admission_check(struct srv *srv, const struct srv_address *peer,
+				     const struct srv_head *head, struct srv_admission *admission,
+				     struct srv_refusal *refusal)
 {
 	*admission = (struct srv_admission){0};
 	if (srv_framing_check(head, &admission->framing, refusal) ||
@@ -70,6 +82,8 @@ enum api_problem srv_admission_check(struct srv *srv, const struct srv_head *hea
 		return refusal->problem;
 	if (atomic_load_explicit(&srv->stage, memory_order_relaxed) == SRV_DRAINING)
 		return srv_refuse(refusal, API_DRAINING, "the server is stopping");
+	if (check_rate(srv, peer, refusal))
+		return refusal->problem;
 	if (srv_coding_check(head, &admission->coding, refusal) ||
 	    check_length(srv, &admission->framing, refusal))
 		return refusal->problem;

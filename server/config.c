@@ -89,6 +89,12 @@ static const struct setting settings[] = {
 	 .max = 1 << 20,
 	 .init = 64,
 	 .help = "open connections of one address (IPv6: of one /64), loopback excepted"},
+	{.flag = "requests-per-ip",
+	 .kind = INTEGER,
+	 MEMBER(requests_per_ip),
+	 .max = 1000000,
+	 .help = "evaluations of one address a second, loopback excepted; more are told 429; 0 is "
+		 "any number"},
 	{.flag = "workers",
 	 .kind = INTEGER,
 	 MEMBER(workers),

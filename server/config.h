@@ -36,6 +36,7 @@ struct srv_config {
 	bool text;
 	uint64_t connections;
 	uint64_t connections_per_ip;
+	uint64_t requests_per_ip; /* a second; 0: any number */
 	/* work */
 	uint64_t workers; /* this and others: 0 until srv_config_parse() has looked around */
 	uint64_t loops;

@@ -112,7 +112,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 
 bool srv_http_add(struct srv_loop *loop, int fd, const struct srv_address *peer)
 {
-	if (!srv_peers_take(loop->srv->peers, peer)) {
+	if (!srv_peers_take(loop->srv->peers, peer, uv_hrtime())) {
 		srv_counter_add(&loop->stats->counts.refused, 1);
 		srv_connected_end(loop->srv);
 		close(fd);
@@ -245,6 +245,9 @@ static void add_problem_headers(struct MHD_Response *response, struct srv_job *j
 	case 415: /* only its coding can be wrong here */
 		MHD_add_response_header(response, "Accept-Encoding", SRV_CODINGS);
 		break;
+	case 429: /* a second refills what there is */
+		MHD_add_response_header(response, "Retry-After", "1");
+		break;
 	case 503:
 		snprintf(seconds, sizeof seconds, "%u",
 			 srv_retry_after(job->loop->srv, srv_loop_random(job->loop)));
@@ -355,7 +358,7 @@ static enum MHD_Result begin(struct srv_loop *loop, struct srv_conn *conn,
 	struct srv_job *job;
 
 	read_head(head, connection, conn);
-	srv_admission_check(loop->srv, head, &admission, &refusal);
+	srv_admission_check(loop->srv, &conn->peer, head, &admission, &refusal);
 	if (head->header_count > SRV_HEADERS_MAX)
 		head->header_count = SRV_HEADERS_MAX;
 	job = srv_job_new(loop, conn, connection, head, &admission.match);

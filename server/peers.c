@@ -7,19 +7,26 @@
 
 enum { BUCKETS = 1024 };
 
+static const uint64_t SECOND_NS = 1000000000;
+
 struct peer {
 	struct peer *next;
 	uint64_t key[2];
 	uint64_t connections;
+	/* The bucket, as the time up to which its tokens have been taken: no further
+	 * than a second back, no further than now. */
+	uint64_t taken_ns;
 };
 
 struct srv_peers {
 	pthread_mutex_t lock;
 	uint64_t connections_max;
+	uint64_t rate, token_ns;
+	size_t next_swept;
 	struct peer *buckets[BUCKETS];
 };
 
-struct srv_peers *srv_peers_new(uint64_t connections_max)
+struct srv_peers *srv_peers_new(uint64_t connections_max, uint64_t rate)
 {
 	struct srv_peers *peers = calloc(1, sizeof *peers);
 
@@ -27,6 +34,8 @@ struct srv_peers *srv_peers_new(uint64_t connections_max)
 		return NULL;
 	pthread_mutex_init(&peers->lock, NULL);
 	peers->connections_max = connections_max;
+	peers->rate = rate;
+	peers->token_ns = rate ? SECOND_NS / rate : 0;
 	return peers;
 }
 
@@ -80,7 +89,25 @@ static struct peer *add(struct peer **link, const uint64_t key[2])
 	return *link;
 }
 
-bool srv_peers_take(struct srv_peers *peers, const struct srv_address *address)
+/* Who has no connection and a full bucket is as if never seen.  One bucket of the
+ * table for every connection, so that all have their turn. */
+static void sweep(struct srv_peers *peers, uint64_t now_ns)
+{
+	struct peer **link = &peers->buckets[peers->next_swept++ % BUCKETS];
+
+	while (*link) {
+		struct peer *peer = *link;
+
+		if (peer->connections > 0 || now_ns - peer->taken_ns < SECOND_NS) {
+			link = &peer->next;
+			continue;
+		}
+		*link = peer->next;
+		free(peer);
+	}
+}
+
+bool srv_peers_take(struct srv_peers *peers, const struct srv_address *address, uint64_t now_ns)
 {
 	uint64_t key[2];
 	struct peer **link, *peer;
@@ -90,6 +117,7 @@ bool srv_peers_take(struct srv_peers *peers, const struct srv_address *address)
 		return true;
 	key_of(address, key);
 	pthread_mutex_lock(&peers->lock);
+	sweep(peers, now_ns);
 	link = find(peers, key);
 	peer = *link ? *link : add(link, key);
 	taken = peer && peer->connections < peers->connections_max;
@@ -110,9 +138,30 @@ void srv_peers_give(struct srv_peers *peers, const struct srv_address *address)
 	pthread_mutex_lock(&peers->lock);
 	link = find(peers, key);
 	peer = *link;
-	if (peer && --peer->connections == 0) {
+	if (peer && --peer->connections == 0 && peers->rate == 0) {
 		*link = peer->next;
 		free(peer);
 	}
 	pthread_mutex_unlock(&peers->lock);
+}
+
+bool srv_peers_ask(struct srv_peers *peers, const struct srv_address *address, uint64_t now_ns)
+{
+	uint64_t key[2], second_ago = now_ns > SECOND_NS ? now_ns - SECOND_NS : 0;
+	struct peer *peer;
+	bool granted = true;
+
+	if (peers->rate == 0 || srv_address_is_local(address))
+		return true;
+	key_of(address, key);
+	pthread_mutex_lock(&peers->lock);
+	peer = *find(peers, key);
+	if (peer) {
+		if (peer->taken_ns < second_ago)
+			peer->taken_ns = second_ago;
+		granted = peer->taken_ns + peers->token_ns <= now_ns;
+		peer->taken_ns += granted ? peers->token_ns : 0;
+	}
+	pthread_mutex_unlock(&peers->lock);
+	return granted;
 }

@@ -385,7 +385,7 @@ static bool start_parts(struct run *run)
 		if (!srv->tokens)
 			return fail_file("--token-file", config->token_file, why);
 	}
-	srv->peers = srv_peers_new(config->connections_per_ip);
+	srv->peers = srv_peers_new(config->connections_per_ip, config->requests_per_ip);
 	srv->aside = srv_aside_new();
 	srv->pool = srv_pool_new((size_t)config->workers);
 	if (!srv->peers || !srv->aside || !srv->pool)

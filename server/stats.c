@@ -130,6 +130,7 @@ int srv_rejection_of(enum api_problem problem)
 		{API_DRAINING, SRV_REJECTED_draining},
 		{API_CANCELLED, SRV_REJECTED_cancelled},
 		{API_UNAUTHORIZED, SRV_REJECTED_unauthorized},
+		{API_QUOTA, SRV_REJECTED_quota},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

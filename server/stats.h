@@ -26,7 +26,8 @@ enum { SRV_ROUTES_MAX = 48, SRV_STATUSES_MAX = 32, SRV_LOSSES_MAX = 128 };
 	X(malformed)                                                                               \
 	X(draining)                                                                                \
 	X(cancelled)                                                                               \
-	X(unauthorized)
+	X(unauthorized)                                                                            \
+	X(quota)
 
 enum srv_rejection {
 #define X(name) SRV_REJECTED_##name,

@@ -396,7 +396,8 @@ class Listening(unittest.TestCase):
                     self.assertEqual(server.get("/healthz").status, 200)
                     self.assertEqual(server.post(EXAMPLE).status, 200)
                 self.assertEqual(self.over_unix(path), b"HTTP/1.1 200 OK")
-                self.assertEqual(server.stats()["requests"]["by_route"]["/healthz"]["200"], 21)
+                count = lambda: server.stats()["requests"]["by_route"]["/healthz"]["200"]
+                poll(lambda: count() == 21, "all to be counted")
             self.assertFalse(os.path.exists(path), "the socket's file is left")
 
     def over_unix(self, path):
@@ -470,7 +471,7 @@ class Reports(ServerTest):
             set(stats["queue"]["rejected"]),
             {
                 "queue_full", "memory_full", "deadline", "too_large", "malformed", "draining",
-                "cancelled", "unauthorized",
+                "cancelled", "unauthorized", "quota",
             },
         )  # fmt: skip
         for phase in ("queue", "decode", "evaluate", "encode", "total"):

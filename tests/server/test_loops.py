@@ -1,5 +1,6 @@
 """Several loops: what holds for the process holds for all of them together."""
 
+import json
 import os
 import signal
 import socket
@@ -31,6 +32,11 @@ def ask(one, data=GET):
     return one.recv(65536).split(b"\r\n")[0]
 
 
+def healthy(server):
+    """Each loop counts a request when its reply has gone out."""
+    return server.stats()["requests"]["by_route"]["/healthz"]["200"]
+
+
 class Together(unittest.TestCase):
     def test_every_loop_answers(self):
         """The kernel deals connections out: of forty, no loop gets none."""
@@ -43,9 +49,8 @@ class Together(unittest.TestCase):
                 with open("/proc/%d/task/%s/comm" % (server.process.pid, task)) as file:
                     busy += file.read().startswith(("lossd-loop", "lossd\n"))
             self.assertEqual(busy, 3)
-            stats = server.stats()
-            self.assertEqual(stats["requests"]["by_route"]["/healthz"]["200"], 40)
-            self.assertEqual(stats["connections"]["open"], 41)
+            poll(lambda: healthy(server) == 40, "forty to be counted")
+            self.assertEqual(server.stats()["connections"]["open"], 41)
             for one in many:
                 one.close()
             poll(lambda: server.stats()["connections"]["open"] == 1, "all to be closed")
@@ -101,6 +106,38 @@ class Together(unittest.TestCase):
             for one in many:
                 one.close()
 
+    @unittest.skipUnless(own_address(), "no address but loopback")
+    def test_requests_of_one_address(self):
+        """A second's worth at once, and then as they come back; health is free."""
+        body = json.dumps(EXAMPLE).encode()
+        request = head(
+            "POST", "/v1/evaluate", "HTTP/1.1", "Content-Length: %d" % len(body)
+        ) + body  # fmt: skip
+        arguments = ("--requests-per-ip", "3", "--insecure", *LOOPS)
+        with Server(*arguments, listen=("0.0.0.0:0",)) as server:
+            where = (own_address(), server.port)
+            statuses = []
+            for _ in range(12):
+                with socket.create_connection(where, timeout=PATIENCE_S) as one:
+                    one.sendall(request)
+                    answer = one.recv(65536)
+                statuses.append(int(answer.split()[1]))
+                if statuses[-1] == 429:
+                    self.assertIn(b"Retry-After: 1\r\n", answer)
+                    self.assertIn(b'"code":"quota_exceeded"', answer)
+            self.assertEqual(statuses[:3], [200, 200, 200])
+            self.assertIn(429, statuses)
+            self.assertEqual(
+                server.stats()["queue"]["rejected"]["quota"], statuses.count(429)
+            )
+            self.assertEqual(server.post(EXAMPLE).status, 200, "loopback is free")
+            with socket.create_connection(where, timeout=PATIENCE_S) as one:
+                self.assertEqual(ask(one), b"HTTP/1.1 200 OK")
+            time.sleep(1.1)
+            with socket.create_connection(where, timeout=PATIENCE_S) as one:
+                one.sendall(request)
+                self.assertEqual(one.recv(65536).split()[1], b"200")
+
     def test_unix_sockets_and_inherited_ones_are_shared(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "sock")
@@ -109,7 +146,7 @@ class Together(unittest.TestCase):
                     with socket.socket(socket.AF_UNIX) as one:
                         one.connect(path)
                         self.assertEqual(ask(one), b"HTTP/1.1 200 OK")
-                self.assertEqual(server.stats()["requests"]["by_route"]["/healthz"]["200"], 20)
+                poll(lambda: healthy(server) == 20, "twenty to be counted")
             self.assertFalse(os.path.exists(path))
 
     def test_tokens_are_read_again_for_all(self):
