@@ -32,21 +32,69 @@ static char *put_nonfinite(char *out, double value, enum api_nonfinite nonfinite
 	return put_text(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
-/* Writes one element; *nonfinite_count grows if it is not finite. */
-static inline __attribute__((always_inline)) char *put_element(char *out, enum loss_dtype dtype,
-							       const void *value,
-							       enum api_nonfinite nonfinite,
-							       uint64_t *nonfinite_count)
+/* A float that shortest.h leaves to others; *nonfinite_count grows if it is not
+ * finite. */
+static char *put_rare(char *out, enum loss_dtype dtype, double value, enum api_nonfinite nonfinite,
+		      uint64_t *nonfinite_count)
+{
+	if (!isfinite(value)) {
+		++*nonfinite_count;
+		return put_nonfinite(out, value, nonfinite);
+	}
+	return dtype == LOSS_FLOAT32 ? api_text_of_float32(out, (float)value)
+				     : api_text_of_float64(out, value);
+}
+
+/* Up to SHORTEST_BATCH elements with a comma behind each. */
+static inline __attribute__((always_inline)) char *put_batch(char *out, enum loss_dtype dtype,
+							     const void *data, size_t count,
+							     enum api_nonfinite nonfinite,
+							     uint64_t *nonfinite_count)
+{
+	struct shortest_text texts[SHORTEST_BATCH];
+	const float *singles = data;
+	const double *doubles = data;
+	bool wide = dtype == LOSS_FLOAT64;
+
+	if (wide)
+		shortest_float64(texts, doubles, count);
+	else
+		shortest_float32(texts, singles, count);
+	for (size_t i = 0; i < count; i++) {
+		if (__builtin_expect(texts[i].bytes > 0, 1))
+			out = shortest_put(out, &texts[i], wide);
+		else
+			out = put_rare(out, dtype, wide ? doubles[i] : (double)singles[i],
+				       nonfinite, nonfinite_count);
+		*out++ = ',';
+	}
+	return out;
+}
+
+static char *put_integers(char *out, const int64_t *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		out = api_text_of_int64(out, values[i]);
+		*out++ = ',';
+	}
+	return out;
+}
+
+/* As many elements as there are, with a comma behind each. */
+static char *put_elements(char *out, enum loss_dtype dtype, const void *data, uint64_t count,
+			  enum api_nonfinite nonfinite, uint64_t *nonfinite_count)
 {
 	if (dtype == LOSS_INT64)
-		return api_text_of_int64(out, *(const int64_t *)value);
-	double real = dtype == LOSS_FLOAT32 ? *(const float *)value : *(const double *)value;
-	if (__builtin_expect(!isfinite(real), 0)) {
-		++*nonfinite_count;
-		return put_nonfinite(out, real, nonfinite);
+		return put_integers(out, data, count);
+	for (uint64_t batch; count > 0; count -= batch) {
+		batch = count < SHORTEST_BATCH ? count : SHORTEST_BATCH;
+		if (dtype == LOSS_FLOAT32)
+			out = put_batch(out, LOSS_FLOAT32, data, batch, nonfinite, nonfinite_count);
+		else
+			out = put_batch(out, LOSS_FLOAT64, data, batch, nonfinite, nonfinite_count);
+		data = (const char *)data + batch * loss_dtype_bytes(dtype);
 	}
-	return dtype == LOSS_FLOAT32 ? shortest_float32(out, *(const float *)value)
-				     : shortest_float64(out, real);
+	return out;
 }
 
 size_t api_number_write(char out[API_NUMBER_BYTES_MAX], enum loss_dtype dtype, const void *value,
@@ -54,7 +102,7 @@ size_t api_number_write(char out[API_NUMBER_BYTES_MAX], enum loss_dtype dtype, c
 {
 	char room[SHORTEST_ROOM_BYTES];
 	uint64_t count = 0;
-	size_t bytes = (size_t)(put_element(room, dtype, value, nonfinite, &count) - room);
+	size_t bytes = (size_t)(put_elements(room, dtype, value, 1, nonfinite, &count) - room) - 1;
 	memcpy(out, room, bytes);
 	return bytes;
 }
@@ -165,18 +213,14 @@ static void close_arrays(struct pen *pen, uint64_t items_so_far)
 }
 
 /* Items with commas between them. */
-static inline __attribute__((always_inline)) void write_numbers(struct pen *pen, uint64_t from,
-								uint64_t to, enum loss_dtype dtype)
+static void write_numbers(struct pen *pen, uint64_t from, uint64_t count)
 {
-	size_t size = dtype == LOSS_FLOAT32 ? sizeof(float) : sizeof(double);
-	const char *data = (const char *)pen->writer->tensor.data + from * size;
-	enum api_nonfinite nonfinite = pen->writer->nonfinite;
-	char *out = pen->out;
-	for (uint64_t item = from; item < to; item++, data += size) {
-		out = put_element(out, dtype, data, nonfinite, &pen->nonfinite);
-		*out++ = ',';
-	}
-	pen->out = out - 1;
+	const struct api_writer *writer = pen->writer;
+	enum loss_dtype dtype = writer->tensor.dtype;
+	const char *data = (const char *)writer->tensor.data + from * loss_dtype_bytes(dtype);
+
+	pen->out =
+		put_elements(pen->out, dtype, data, count, writer->nonfinite, &pen->nonfinite) - 1;
 }
 
 static void write_halves(struct pen *pen, uint64_t from, uint64_t to)
@@ -203,12 +247,8 @@ static void write_items(struct pen *pen, uint64_t from, uint64_t to)
 		write_empties(pen, to - from);
 	else if (pen->writer->precision != LOSS_PRECISION_FULL)
 		write_halves(pen, from, to);
-	else if (pen->writer->tensor.dtype == LOSS_FLOAT32)
-		write_numbers(pen, from, to, LOSS_FLOAT32);
-	else if (pen->writer->tensor.dtype == LOSS_FLOAT64)
-		write_numbers(pen, from, to, LOSS_FLOAT64);
 	else
-		write_numbers(pen, from, to, LOSS_INT64);
+		write_numbers(pen, from, to - from);
 }
 
 void api_array_write_chunk(struct api_writer *writer, size_t chunk)

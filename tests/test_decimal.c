@@ -454,11 +454,25 @@ static int significant_digits(const char *text)
 	return count;
 }
 
+static char *put64(char *out, double value)
+{
+	struct shortest_text text;
+	shortest_float64(&text, &value, 1);
+	return text.bytes ? shortest_put(out, &text, true) : api_text_of_float64(out, value);
+}
+
+static char *put32(char *out, float value)
+{
+	struct shortest_text text;
+	shortest_float32(&text, &value, 1);
+	return text.bytes ? shortest_put(out, &text, false) : api_text_of_float32(out, value);
+}
+
 static void check_shortest64(double value)
 {
 	char text[SHORTEST_ROOM_BYTES + 1], library[SHORTEST_ROOM_BYTES + 1];
 	const char *at, *why;
-	char *end = shortest_float64(text, value);
+	char *end = put64(text, value);
 	*end = '\0';
 	*api_text_of_float64(library, value) = '\0';
 	EXPECT(bits64(strtod(text, NULL)) == bits64(value), "%s is not %a", text, value);
@@ -475,7 +489,7 @@ static void check_shortest32(float value)
 {
 	char text[SHORTEST_ROOM_BYTES + 1], library[SHORTEST_ROOM_BYTES + 1];
 	const char *at, *why;
-	char *end = shortest_float32(text, value);
+	char *end = put32(text, value);
 	*end = '\0';
 	*api_text_of_float32(library, value) = '\0';
 	EXPECT(bits32(strtof(text, NULL)) == bits32(value), "%s is not %a", text, (double)value);
@@ -576,9 +590,9 @@ START_TEST(texts_are_these)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char text[SHORTEST_ROOM_BYTES + 1];
-		*shortest_float64(text, cases[i].value) = '\0';
+		*put64(text, cases[i].value) = '\0';
 		ck_assert_str_eq(text, cases[i].float64);
-		*shortest_float32(text, (float)cases[i].value) = '\0';
+		*put32(text, (float)cases[i].value) = '\0';
 		ck_assert_str_eq(text, cases[i].float32);
 	}
 }
