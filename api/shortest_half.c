@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "numbers_text.h"
 #include "shortest.h"
 
 enum { DIGITS_MAX = 5, POWERS = 23 };
@@ -61,5 +62,8 @@ char *shortest_half(char *out, enum loss_precision precision, float value)
 
 	for (int digits = 1; digits <= DIGITS_MAX && isnan(near); digits++)
 		near = try_digits(precision, size, digits, exponent);
-	return shortest_float64(out, copysign(isnan(near) ? (double)size : near, (double)value));
+	double found = copysign(isnan(near) ? (double)size : near, (double)value);
+	struct shortest_text text;
+	shortest_float64(&text, &found, 1);
+	return text.bytes ? shortest_put(out, &text, true) : api_text_of_float64(out, found);
 }
