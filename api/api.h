@@ -32,6 +32,7 @@
 
 #include <jansson.h>
 
+#include "../lib/loss.h"
 #include "problem.h"
 
 /* ---- Limits --------------------------------------------------------------- */
@@ -75,6 +76,9 @@ struct api_host {
 	json_t *(*stats)(void *ctx);                   /* new reference */
 	char *(*metrics)(void *ctx, bool openmetrics); /* malloc()ed text */
 	bool (*ready)(void *ctx, const char **why);
+	/* Any thread: seconds an element of a loss has taken here; 0 where too
+	 * little was seen to say. */
+	double (*element_seconds)(void *ctx, const struct loss *loss);
 };
 
 struct api {

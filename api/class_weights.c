@@ -143,16 +143,31 @@ static enum api_problem count_targets(const struct api_term *term,
 	return API_PROBLEM_NONE;
 }
 
-static enum api_problem take_counts(const struct api_class_weights *rule, int64_t *counts,
-				    int64_t c, struct api_fault *fault)
+static enum api_problem check_counts(const struct api_class_weights *rule, int64_t c,
+				     struct api_fault *fault)
 {
 	const struct loss_tensor *given = &rule->counts->value;
-	const double *count = given->data;
 
 	if (given->rank != 1 || given->shape[0] != c)
 		return api_source_fail_member(rule->source, "counts", fault, API_SHAPE_MISMATCH,
 					      "%lld given, expected %lld, one a class",
 					      (long long)loss_tensor_elements(given), (long long)c);
+	return API_PROBLEM_NONE;
+}
+
+/* Whether what would be counted is no more than a shape. */
+static bool is_bare(const struct api_term *term, const struct api_class_weights *rule)
+{
+	const struct api_operand *targets = find_indices(term);
+
+	return rule->counts ? !rule->counts->value.data : targets && !targets->tensor->value.data;
+}
+
+static enum api_problem take_counts(const struct api_class_weights *rule, int64_t *counts,
+				    int64_t c, struct api_fault *fault)
+{
+	const double *count = rule->counts->value.data;
+
 	for (int64_t k = 0; k < c; k++) {
 		const struct api_source list = {.parent = rule->source, .name = "counts"};
 		const struct api_source at = {.parent = &list, .index = (uint64_t)k};
@@ -215,6 +230,12 @@ enum api_problem api_class_weights_make(struct api_evaluation *ev, struct api_te
 	operand->tensor = term->weights_used = made;
 	if (c < 0)
 		return API_PROBLEM_NONE;
+	if (rule->counts && check_counts(rule, c, fault))
+		return fault->problem;
+	if (is_bare(term, rule)) {
+		made->value.data = NULL;
+		return API_PROBLEM_NONE;
+	}
 	problem = rule->counts ? take_counts(rule, counts, c, fault)
 			       : count_targets(term, rule, counts, c, fault);
 	if (problem)

@@ -50,7 +50,7 @@ static bool is_default(const struct loss_param_row *row, const void *member, con
 	return !memcmp(member, init, 8);
 }
 
-void api_spec_write(struct api_text *text, const struct loss_spec *spec)
+static void write_spec(struct api_text *text, const struct loss_spec *spec, bool is_full)
 {
 	const struct loss_param_row *row;
 	struct loss_spec init;
@@ -62,10 +62,20 @@ void api_spec_write(struct api_text *text, const struct loss_spec *spec)
 	for (size_t i = 0; (row = loss_param_at(spec->loss, i, &is_common)); i++) {
 		const void *member = member_of(spec, row, is_common);
 
-		if (!is_default(row, member, member_of(&init, row, is_common)))
+		if (is_full || !is_default(row, member, member_of(&init, row, is_common)))
 			write_param(text, row, member);
 	}
 	api_text_close(text, '}');
+}
+
+void api_spec_write(struct api_text *text, const struct loss_spec *spec)
+{
+	write_spec(text, spec, false);
+}
+
+void api_spec_write_in_full(struct api_text *text, const struct loss_spec *spec)
+{
+	write_spec(text, spec, true);
 }
 
 /* ---- Remedies ------------------------------------------------------------- */

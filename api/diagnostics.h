@@ -15,4 +15,7 @@ void api_statistics_write(struct api_text *text, const struct api_item *item);
 /* A spec as a loss object that may be sent: the name and what is not default. */
 void api_spec_write(struct api_text *text, const struct loss_spec *spec);
 
+/* The same with every parameter. */
+void api_spec_write_in_full(struct api_text *text, const struct loss_spec *spec);
+
 #endif

@@ -331,7 +331,7 @@ static void write_diagnostics(struct api_text *text, const struct api_item *item
 	api_diagnostics_write(text, item);
 }
 
-static void write_result(struct api_text *text, const struct api_item *item, bool has_tensors)
+static void write_members(struct api_text *text, const struct api_item *item, bool has_tensors)
 {
 	text->nonfinite = item->options.nonfinite;
 	api_text_open(text, '{');
@@ -346,10 +346,25 @@ static void write_result(struct api_text *text, const struct api_item *item, boo
 	api_text_close(text, '}');
 }
 
+static void write_result(struct api_text *text, const struct api_evaluation *ev,
+			 const struct api_item *item)
+{
+	(void)ev;
+	write_members(text, item, true);
+}
+
+void api_result_write_rest(struct api_text *text, const struct api_evaluation *ev,
+			   const struct api_item *item)
+{
+	(void)ev;
+	write_members(text, item, false);
+}
+
 /* ---- The reply -------------------------------------------------------------- */
 
 /* The problem of an item is the document that the item alone would have got. */
-static void write_batch(struct api_text *text, const struct api_evaluation *ev, bool has_tensors)
+static void write_batch(struct api_text *text, const struct api_evaluation *ev,
+			api_item_write *write)
 {
 	api_text_open(text, '{');
 	api_id_write(text, ev->options.id);
@@ -358,18 +373,19 @@ static void write_batch(struct api_text *text, const struct api_evaluation *ev, 
 		if (ev->items[i].fault)
 			api_problem_write(text, ev->items[i].fault);
 		else
-			write_result(text, &ev->items[i], has_tensors);
+			write(text, ev, &ev->items[i]);
 	}
 	api_text_close(text, ']');
 	api_text_close(text, '}');
 }
 
-void api_results_write(struct api_text *text, const struct api_evaluation *ev, bool has_tensors)
+void api_results_write(struct api_text *text, const struct api_evaluation *ev,
+		       api_item_write *write)
 {
 	if (ev->is_batch)
-		write_batch(text, ev, has_tensors);
+		write_batch(text, ev, write);
 	else
-		write_result(text, &ev->items[0], has_tensors);
+		write(text, ev, &ev->items[0]);
 }
 
 size_t api_encode_reply(struct api_evaluation *ev)
@@ -385,6 +401,6 @@ size_t api_encode_reply(struct api_evaluation *ev)
 			return api_call_fail(call);
 	}
 	api_text_init(&text, ev->arena);
-	api_results_write(&text, ev, true);
+	api_results_write(&text, ev, write_result);
 	return api_call_reply_text(call, &text);
 }

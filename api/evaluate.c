@@ -76,6 +76,8 @@ static void make_outcomes(struct api_evaluation *ev)
 	bool is_refused = call->reply.problem != API_PROBLEM_NONE;
 	size_t count = 0;
 
+	if (ev->reply->is_plan)
+		return;
 	for (size_t i = 0; i < ev->item_count; i++)
 		count += ev->items[i].term_count + !ev->items[i].term_count;
 	call->outcomes = api_arena_array(ev->arena, count, sizeof *call->outcomes);
@@ -303,6 +305,8 @@ static size_t plan_step(struct api_call *call)
 
 	if (api_tensors_end(ev, &call->fault) || api_items_plan(ev, &call->fault))
 		return fail(ev);
+	if (ev->reply->is_plan)
+		return ev->reply->encode_reply(ev);
 	api_jobs_begin(&ev->jobs, ev->arena);
 	for (size_t i = 0; i < ev->item_count; i++) {
 		struct api_item *item = &ev->items[i];
@@ -422,11 +426,13 @@ static const struct api_request_form safetensors_request = {safetensors_types,
 static const struct api_request_form *const request_forms[] = {&json_request, &safetensors_request,
 							       NULL};
 
-static const struct api_reply_form json_reply = {api_encode_begin, api_encode_reply};
-static const struct api_reply_form safetensors_reply = {api_safetensors_encode_begin,
-							api_safetensors_encode_reply};
+static const struct api_reply_form json_reply = {.encode_begin = api_encode_begin,
+						 .encode_reply = api_encode_reply};
+static const struct api_reply_form safetensors_reply = {
+	.encode_begin = api_safetensors_encode_begin, .encode_reply = api_safetensors_encode_reply};
 
-static const struct api_reply_form report = {api_report_begin, api_report_reply};
+static const struct api_reply_form report = {.encode_begin = api_report_begin,
+					     .encode_reply = api_report_reply};
 
 static size_t read_step(struct api_call *call)
 {
@@ -438,6 +444,19 @@ static size_t read_step(struct api_call *call)
 	else if (api_accept_prefers(accept, "text/plain", API_JSON))
 		reply = &report;
 	return api_evaluation_begin(call, request_forms, reply);
+}
+
+static size_t check_step(struct api_call *call)
+{
+	static const struct api_reply_form reply = {.encode_reply = api_check_reply,
+						    .is_plan = true};
+
+	return api_evaluation_begin(call, request_forms, &reply);
+}
+
+void api_handle_check(struct api_call *call)
+{
+	call->step = check_step;
 }
 
 void api_handle_evaluate(struct api_call *call)

@@ -134,6 +134,9 @@ struct api_reply_form {
 	enum api_problem (*encode_begin)(struct api_evaluation *ev, struct api_fault *fault);
 	/* The reply, when every chunk was written. */
 	size_t (*encode_reply)(struct api_evaluation *ev);
+	/* Nothing is evaluated: the reply follows the plan, and a tensor may be
+	 * no more than its shape. */
+	bool is_plan;
 };
 
 struct api_evaluation {
@@ -328,6 +331,11 @@ void api_tensors_drop(struct api_evaluation *ev);
 /* Layout and memory of each item whose inputs could be read. */
 enum api_problem api_items_plan(struct api_evaluation *ev, struct api_fault *fault);
 
+/* ---- check.c --------------------------------------------------------------- */
+
+/* What the plan of each item comes to. */
+size_t api_check_reply(struct api_evaluation *ev);
+
 /* ---- encode.c -------------------------------------------------------------- */
 
 /* A writer, its chunks as jobs; false without memory. */
@@ -365,8 +373,16 @@ bool api_weights_begin(struct api_evaluation *ev, struct api_item *item);
 /* The id as a member, if there is one. */
 void api_id_write(struct api_text *text, const json_t *id);
 
-/* The reply as a value, with or without the losses and gradients. */
-void api_results_write(struct api_text *text, const struct api_evaluation *ev, bool has_tensors);
+/* The result of one item as a value. */
+typedef void api_item_write(struct api_text *text, const struct api_evaluation *ev,
+			    const struct api_item *item);
+
+/* All but the losses and gradients. */
+api_item_write api_result_write_rest;
+
+/* The reply as a value: one result, or those of a batch. */
+void api_results_write(struct api_text *text, const struct api_evaluation *ev,
+		       api_item_write *write);
 
 /* A loss in its dtype; one that only float64 can hold as that. */
 void api_loss_write_number(struct api_text *text, enum loss_dtype dtype,

@@ -108,7 +108,8 @@ static size_t begin_infer(struct api_call *call)
 						  "application/x-www-form-urlencoded", NULL};
 	static const struct api_request_form request = {media_types, api_oip_decode};
 	static const struct api_request_form *const forms[] = {&request, NULL};
-	static const struct api_reply_form reply = {api_oip_encode_begin, api_oip_encode_reply};
+	static const struct api_reply_form reply = {.encode_begin = api_oip_encode_begin,
+						    .encode_reply = api_oip_encode_reply};
 
 	return api_evaluation_begin(call, forms, &reply);
 }

@@ -140,12 +140,12 @@ static bool make_diagnostics(struct api_evaluation *ev, struct api_oip_output *o
 
 static void write_shape(struct api_text *text, const struct api_oip_output *output)
 {
-	api_text_member_open(text, "shape", '[');
+	static const int64_t one = 1;
+
 	if (output->kind == API_OIP_DIAGNOSTICS)
-		api_text_integer(text, 1);
-	for (int axis = 0; axis < output->tensor.rank; axis++)
-		api_text_integer(text, output->tensor.shape[axis]);
-	api_text_close(text, ']');
+		api_text_member_shape(text, "shape", 1, &one);
+	else
+		api_text_member_shape(text, "shape", output->tensor.rank, output->tensor.shape);
 }
 
 static const char *datatype(const struct api_oip_output *output)

@@ -162,6 +162,8 @@ static enum api_problem plan_item(struct api_evaluation *ev, struct api_item *it
 			return problem;
 		item->elements += term->plan.elements;
 	}
+	if (ev->reply->is_plan)
+		return API_PROBLEM_NONE;
 	problem = make_gradients(ev, item, fault);
 	for (size_t i = 0; i < item->term_count && !problem; i++)
 		problem = make_outputs(ev, item, &item->terms[i], fault);

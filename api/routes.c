@@ -18,6 +18,16 @@ static const struct api_route routes[] = {
 		.file_reply_schema = "FileReply",
 	},
 	{
+		.method = "POST",
+		.path = "/v1/check",
+		.flags = API_ROUTE_BODY,
+		.summary = "What an evaluation would compute and cost, from its spec and shapes.",
+		.handle = api_handle_check,
+		.request_schema = "CheckRequest",
+		.reply_schema = "CheckReply",
+		.file_request_schema = "FileRequest",
+	},
+	{
 		.method = "GET",
 		.path = "/v1/losses",
 		.flags = API_ROUTE_IMMEDIATE | API_ROUTE_REPORT,

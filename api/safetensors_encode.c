@@ -87,7 +87,7 @@ static char *make_text(const struct api_evaluation *ev)
 	size_t count, bytes;
 
 	api_text_init(&text, ev->arena);
-	api_results_write(&text, ev, false);
+	api_results_write(&text, ev, api_result_write_rest);
 	if (!api_text_end(&text, &slices, &count, &bytes))
 		return NULL;
 
@@ -110,10 +110,7 @@ static void write_tensor(struct api_text *text, const struct output *output, uin
 
 	api_text_member_open(text, output->name, '{');
 	api_text_member(text, "dtype", api_type_at(types[output->tensor.dtype])->safetensors);
-	api_text_member_open(text, "shape", '[');
-	for (int axis = 0; axis < output->tensor.rank; axis++)
-		api_text_integer(text, output->tensor.shape[axis]);
-	api_text_close(text, ']');
+	api_text_member_shape(text, "shape", output->tensor.rank, output->tensor.shape);
 	api_text_member_open(text, "data_offsets", '[');
 	api_text_unsigned(text, begin);
 	api_text_unsigned(text, begin + output->bytes);

@@ -26,6 +26,7 @@ static const struct row {
 	 "the same as leaving it out."},
 	{"Shaped", "shape", "[integer]", "The sizes of at most 8 axes."},
 	{"Shaped", "data", "Number|Numbers", "Flat, or nested as the shape says."},
+	{"ShapeOnly", "shape", "[integer]", "A tensor whose numbers do not matter."},
 
 	{"LossSpec", NULL, "LossName|LossObject|WeightedSum", ""},
 	{"WeightedSum", "terms", "[Term]", "Each has a weight and a loss; the losses add up."},
@@ -73,6 +74,33 @@ static const struct row {
 	{"FileEvaluation", "weight?", "Reals", "The class weights that were made from counts."},
 	{"FileEvaluation", "terms?", "[TermResult]", "Of a weighted sum."},
 	{"FileEvaluation", "diagnostics?", "Diagnostics", ""},
+
+	{"CheckReply", NULL, "Check|CheckBatch", ""},
+	{"CheckBatch", "id?", "string|number", "The id beside the batch."},
+	{"CheckBatch", "results", "[Check|Problem]", "One for each item, in order."},
+	{"Check", "id?", "string|number", "The id of the request."},
+	{"Check", "loss", "LossObject|WeightedSum",
+	 "With every parameter, ready to be sent. Class weights are left out."},
+	{"Check", "dtype", "'float32'|'float64'|'float16'|'bfloat16'", ""},
+	{"Check", "shape", "[integer]", "Of the loss; empty where it is reduced to a number."},
+	{"Check", "gradients", "{[integer]}", "Their shapes, by the names of the members."},
+	{"Check", "terms", "[CheckTerm]", "One, or those of a weighted sum."},
+	{"Check", "numbers", "CheckCost", "Elements of all tensors."},
+	{"Check", "memory", "CheckCost",
+	 "Bytes that the request would hold at its peak, about and its body excepted, and what all "
+	 "requests together may hold."},
+	{"Check", "admitted", "boolean", "Whether it is within these limits."},
+	{"Check", "seconds", "number|null",
+	 "From what this server has measured of these losses, whatever else it does; null where "
+	 "that "
+	 "is too little."},
+	{"CheckTerm", "name", "string", "Of the loss."},
+	{"CheckTerm", "rows", "integer", "What reduction none answers one number for."},
+	{"CheckTerm", "elements", "integer", "Of the prediction."},
+	{"CheckTerm", "blocks", "[integer]", "In each phase; those of one run in parallel."},
+	{"CheckTerm", "divisor?", "string", "What the sum is divided by."},
+	{"CheckCost", "needed", "integer", ""},
+	{"CheckCost", "limit", "integer", ""},
 
 	{"InferRequest", "id?", "string", "Echoed in the reply."},
 	{"InferRequest", "model_name?", "string", "The loss that the path names."},
@@ -514,23 +542,32 @@ static void write_losses(struct api_text *text)
 
 /* ---- Requests --------------------------------------------------------------- */
 
-static void write_options(struct api_text *text, bool is_item)
+/* What may be asked with: a request, or an item of its batch. */
+struct asked {
+	bool is_item;
+	const char *tensor, *batch; /* notations */
+};
+
+static void write_options(struct api_text *text, const struct asked *asked)
 {
 	const struct api_member_row *row;
 
 	for (size_t i = 0; (row = api_member_at(i)); i++) {
-		if (is_item && !row->in_item)
+		if (asked->is_item && !row->in_item)
 			continue;
 		api_text_key(text, row->name);
-		api_schema_open(text, row->notation, row->doc);
+		api_schema_open(text, row->in_item ? row->notation : asked->batch, row->doc);
 		if (row->init)
 			api_text_member_json(text, "default", row->init);
 		api_text_close(text, '}');
 	}
 }
 
-static void write_roles(struct api_text *text)
+static void write_roles(struct api_text *text, const struct asked *asked)
 {
+	char weights[80];
+
+	snprintf(weights, sizeof weights, "%s|ClassWeights", asked->tensor);
 	for (int i = 0; i < LOSS_ROLE_COUNT; i++) {
 		enum loss_role role = (enum loss_role)i;
 		const char *names[] = {loss_role_name(role), api_role_alias(role)};
@@ -538,23 +575,26 @@ static void write_roles(struct api_text *text)
 		for (int k = 0; k < 2; k++)
 			if (*names[k])
 				api_schema_member(text, names[k],
-						  role == LOSS_ROLE_WEIGHT ? "Tensor|ClassWeights"
-									   : "Tensor",
+						  role == LOSS_ROLE_WEIGHT ? weights
+									   : asked->tensor,
 						  loss_role_doc(role));
 	}
 }
 
-static void write_request(struct api_text *text, bool is_item)
+static void write_request(struct api_text *text, const struct asked *asked)
 {
+	char rest[80];
+
+	snprintf(rest, sizeof rest, "%s|ClassWeights", asked->tensor);
 	api_text_open(text, '{');
 	api_text_member(text, "type", "object");
 	api_text_member_open(text, "properties", '{');
-	write_options(text, is_item);
-	write_roles(text);
+	write_options(text, asked);
+	write_roles(text, asked);
 	api_text_close(text, '}');
-	api_schema_member(text, "additionalProperties", "Tensor|ClassWeights",
+	api_schema_member(text, "additionalProperties", rest,
 			  "An input that a term of the loss reads by this name.");
-	if (!is_item)
+	if (!asked->is_item)
 		api_text_member_json(text, "anyOf",
 				     "[{\"required\":[\"loss\"]},{\"required\":[\"batch\"]}]");
 	api_text_close(text, '}');
@@ -562,12 +602,22 @@ static void write_request(struct api_text *text, bool is_item)
 
 static void write_evaluate_request(struct api_text *text)
 {
-	write_request(text, false);
+	write_request(text, &(struct asked){false, "Tensor", "[EvaluateItem]"});
 }
 
 static void write_evaluate_item(struct api_text *text)
 {
-	write_request(text, true);
+	write_request(text, &(struct asked){true, "Tensor", NULL});
+}
+
+static void write_check_request(struct api_text *text)
+{
+	write_request(text, &(struct asked){false, "Tensor|ShapeOnly", "[CheckItem]"});
+}
+
+static void write_check_item(struct api_text *text)
+{
+	write_request(text, &(struct asked){true, "Tensor|ShapeOnly", NULL});
 }
 
 /* ---- Codes and limits --------------------------------------------------------- */
@@ -624,6 +674,8 @@ static const struct {
 } derived[] = {
 	{"EvaluateRequest", write_evaluate_request},
 	{"EvaluateItem", write_evaluate_item},
+	{"CheckRequest", write_check_request},
+	{"CheckItem", write_check_item},
 	{"LossName", write_loss_name},
 	{"LossObject", write_loss_object},
 	{"ClassWeights", write_class_weights},

@@ -12,6 +12,7 @@ struct given {
 	const struct api_source *source;
 	const struct api_array *array; /* NULL: a single number, or binary */
 	const struct api_typed *typed;
+	bool is_bare; /* no more than a shape */
 	bool has_shape;
 	int rank;
 	int64_t shape[LOSS_RANK_MAX];
@@ -105,8 +106,8 @@ static enum api_problem check_fill(const struct given *given, const struct api_s
 	return API_PROBLEM_NONE;
 }
 
-static enum api_problem check_members(const json_t *node, const struct api_source *source,
-				      struct api_fault *fault)
+static enum api_problem check_members(const struct api_evaluation *ev, const json_t *node,
+				      const struct api_source *source, struct api_fault *fault)
 {
 	const char *name;
 	json_t *value;
@@ -118,7 +119,8 @@ static enum api_problem check_members(const json_t *node, const struct api_sourc
 						      "no such member; a tensor has \"shape\" and "
 						      "\"data\"");
 	}
-	if (!json_object_get(node, "shape") || !json_object_get(node, "data"))
+	if (!json_object_get(node, "shape") ||
+	    (!json_object_get(node, "data") && !ev->reply->is_plan))
 		return api_source_fail(source, fault, API_MISSING_MEMBER,
 				       "an object, expected \"shape\" and \"data\"");
 	return API_PROBLEM_NONE;
@@ -167,6 +169,23 @@ static enum api_problem look_at_binary(const struct api_source *source, struct g
 	return API_PROBLEM_NONE;
 }
 
+static enum api_problem look_at_shape(struct api_evaluation *ev, const json_t *node,
+				      const struct api_source *source,
+				      const struct api_source *shape, struct given *given,
+				      struct api_fault *fault)
+{
+	uint64_t elements, bytes;
+
+	given->source = source;
+	given->is_bare = true;
+	if (read_shape(ev, json_object_get(node, "shape"), shape, given, fault))
+		return fault->problem;
+	if (!api_typed_size(API_FP64, given->rank, given->shape, &elements, &bytes))
+		return api_source_fail(shape, fault, API_SHAPE_MISMATCH,
+				       "its product does not fit");
+	return API_PROBLEM_NONE;
+}
+
 static enum api_problem look_at(struct api_evaluation *ev, const json_t *node,
 				const struct api_source *source, struct given *given,
 				struct api_fault *fault)
@@ -182,8 +201,11 @@ static enum api_problem look_at(struct api_evaluation *ev, const json_t *node,
 
 		if (!data || !shape)
 			return api_fail_memory(ev, fault);
-		if ((problem = check_members(node, source, fault)) ||
-		    (problem = look_at_numbers(ev, json_object_get(node, "data"), data, given,
+		if ((problem = check_members(ev, node, source, fault)))
+			return problem;
+		if (!json_object_get(node, "data"))
+			return look_at_shape(ev, node, source, shape, given, fault);
+		if ((problem = look_at_numbers(ev, json_object_get(node, "data"), data, given,
 					       fault)) ||
 		    (problem = read_shape(ev, json_object_get(node, "shape"), shape, given, fault)))
 			return problem;
@@ -277,6 +299,8 @@ enum api_problem api_tensor_find(struct api_evaluation *ev, const json_t *node,
 	made->value.rank = given.rank;
 	memcpy(made->value.shape, given.shape, sizeof given.shape);
 	*tensor = made;
+	if (given.is_bare)
+		return API_PROBLEM_NONE;
 	if (!first)
 		return read_number(ev, &given, made, fault);
 	made->same_array = *first;

@@ -365,3 +365,11 @@ void api_text_member_open(struct api_text *text, const char *key, char bracket)
 	api_text_key(text, key);
 	api_text_open(text, bracket);
 }
+
+void api_text_member_shape(struct api_text *text, const char *key, int rank, const int64_t *shape)
+{
+	api_text_member_open(text, key, '[');
+	for (int axis = 0; axis < rank; axis++)
+		api_text_integer(text, shape[axis]);
+	api_text_close(text, ']');
+}

@@ -71,6 +71,7 @@ void api_text_member_bool(struct api_text *text, const char *key, bool value);
 void api_text_member_integer(struct api_text *text, const char *key, int64_t value);
 void api_text_member_unsigned(struct api_text *text, const char *key, uint64_t value);
 void api_text_member_real(struct api_text *text, const char *key, double value);
+void api_text_member_shape(struct api_text *text, const char *key, int rank, const int64_t *shape);
 void api_text_member_open(struct api_text *text, const char *key, char bracket);
 
 #endif

@@ -104,4 +104,5 @@ static void combine(struct loss_eval *e, int phase)
 	loss_settle_denominator(e, (double)e->total.units);
 }
 
-const struct loss_family loss_balanced_family = {.plan = plan, .combine = combine};
+const struct loss_family loss_balanced_family = {
+	.plan = plan, .combine = combine, .divisor = "the elements that count"};

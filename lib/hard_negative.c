@@ -190,4 +190,7 @@ static void combine(struct loss_eval *e, int phase)
 	}
 }
 
-const struct loss_family loss_hard_negative_family = {.plan = plan, .combine = combine};
+const struct loss_family loss_hard_negative_family = {
+	.plan = plan,
+	.combine = combine,
+	.divisor = "the positives and the negatives that are kept, and eps"};

@@ -383,6 +383,40 @@ enum loss_code loss_plan_init(struct loss_plan *plan, const struct loss_spec *sp
 	return LOSS_OK;
 }
 
+int64_t loss_plan_blocks(const struct loss_plan *plan, int phase)
+{
+	const struct loss_eval *e = const_eval_of(plan);
+
+	assert(phase >= 0);
+	return phase < e->phase_count ? e->phases[phase].blocks : -1;
+}
+
+const char *loss_plan_divisor(const struct loss_plan *plan)
+{
+	const struct loss_eval *e = const_eval_of(plan);
+	const struct loss_common *common = &e->spec.common;
+
+	switch ((enum loss_reduction)common->reduction) {
+	case LOSS_NONE:
+	case LOSS_REDUCTION_COUNT:
+		return "";
+	case LOSS_SUM:
+		return "1";
+	case LOSS_BATCHMEAN:
+		return "the samples of the batch";
+	case LOSS_MEAN:
+		break;
+	}
+	if (common->normalizer.set)
+		return "the normalizer";
+	if (e->spec.loss->impl->loss_per_class)
+		return "the elements that count";
+	/* Rowwise, the scratch holds the weights of the classes if there are any. */
+	if (e->spec.loss->impl->weight_sum && e->hard && e->work_bytes > 0)
+		return "the weights of the targets' classes, over the rows that count";
+	return e->family->divisor;
+}
+
 void loss_plan_begin(struct loss_plan *plan, const struct loss_outputs *out)
 {
 	struct loss_eval *e = eval_of(plan);

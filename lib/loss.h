@@ -471,6 +471,15 @@ struct loss_plan {
 enum loss_code loss_plan_init(struct loss_plan *plan, const struct loss_spec *spec,
 			      const struct loss_input *in, int in_count, struct loss_error *err);
 
+/* What a plan comes to: the blocks of phase `phase`, counted from 0; -1 past the
+ * last.  Constant from loss_plan_init() on. */
+int64_t loss_plan_blocks(const struct loss_plan *plan, int phase);
+
+/* What the reduced loss is divided by, as a phrase ("the rows that count"); a
+ * row, element or sample counts that is neither masked nor ignored.  "" under
+ * reduction none.  Never NULL. */
+const char *loss_plan_divisor(const struct loss_plan *plan);
+
 /* Hand over the memory.  Once, before the first loss_plan_next(). */
 void loss_plan_begin(struct loss_plan *plan, const struct loss_outputs *out);
 

@@ -236,6 +236,8 @@ struct loss_family {
 	/* Between phases, after the partials of `phase` were added to e->total;
 	 * phase -1: before the first. */
 	void (*combine)(struct loss_eval *e, int phase);
+	/* What a mean divides by, as a phrase. */
+	const char *divisor;
 };
 
 extern const struct loss_family loss_elementwise_family;

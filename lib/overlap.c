@@ -149,4 +149,5 @@ static void combine(struct loss_eval *e, int phase)
 		settle(e);
 }
 
-const struct loss_family loss_overlap_family = {.units = units, .plan = plan, .combine = combine};
+const struct loss_family loss_overlap_family = {
+	.units = units, .plan = plan, .combine = combine, .divisor = "the samples that count"};

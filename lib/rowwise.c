@@ -202,4 +202,5 @@ static void combine(struct loss_eval *e, int phase)
 		loss_settle_denominator(e, e->total.count);
 }
 
-const struct loss_family loss_rowwise_family = {.plan = plan, .combine = combine};
+const struct loss_family loss_rowwise_family = {
+	.plan = plan, .combine = combine, .divisor = "the rows that count"};

@@ -475,7 +475,8 @@ START_TEST(routes_of_the_host)
 	ask_with(api, "GET", "/readyz", NULL, 0, NULL, 0, ASK_FORWARD, &answer);
 	expect_code(404, "route_not_found");
 	teardown();
-	api->host = (struct api_host){&ready, some_stats, some_metrics, is_ready};
+	api->host = (struct api_host){
+		.ctx = &ready, .stats = some_stats, .metrics = some_metrics, .ready = is_ready};
 	ask_with(api, "GET", "/readyz", NULL, 0, NULL, 0, ASK_FORWARD, &answer);
 	ck_assert_str_eq(answer.text, "{\"status\":\"ready\"}");
 	teardown();

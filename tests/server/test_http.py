@@ -8,7 +8,7 @@ import socket
 import tempfile
 import unittest
 
-from fixture import EXAMPLE, Server, ServerTest, head, poll, read_to_end, replies_in
+from fixture import EXAMPLE, Server, ServerTest, head, large_body, poll, read_to_end, replies_in
 
 BODY = json.dumps(EXAMPLE).encode()
 LENGTH = "Content-Length: %d" % len(BODY)
@@ -610,6 +610,19 @@ def check_exposition(test, text, openmetrics):
             test.assertEqual(float(value), last[bucket], line)
     for name in ("lossd_build_info", "lossd_queue_requests", "process_open_fds"):
         test.assertIn((name), {name for name, _ in seen})
+
+
+class Check(ServerTest):
+    def test_time_comes_from_what_was_measured(self):
+        body = {"loss": "cross_entropy", "logits": {"shape": [4000, 1000]}, "targets": {"shape": [4000]}}
+        self.assertIsNone(self.server.post(body, "/v1/check").json["seconds"])
+        for _ in range(3):
+            self.assertEqual(self.server.post(large_body(400)).status, 200)
+        stats = self.server.stats()["losses"]["cross_entropy"]
+        told = self.server.post(body, "/v1/check").json
+        self.assertEqual(told["terms"][0]["elements"], 4000 * 1000)
+        self.assertAlmostEqual(told["seconds"] / 4e6, stats["seconds"] / stats["elements"], 12)
+        self.assertEqual(self.server.stats()["losses"]["cross_entropy"]["count"], stats["count"])
 
 
 if __name__ == "__main__":
