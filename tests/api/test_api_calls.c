@@ -449,9 +449,10 @@ END_TEST
 static json_t *some_stats(void *ctx)
 {
 	(void)ctx;
-	return json_pack("{s:s,s:f,s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{}}", "version",
-			 "0", "uptime_s", 0.5, "build", "limits", "requests", "losses", "latency",
-			 "queue", "workers", "findings", "process", "loop");
+	return json_pack("{s:s,s:f,s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{}}",
+			 "version", "0", "uptime_s", 0.5, "build", "limits", "requests", "losses",
+			 "latency", "queue", "workers", "findings", "loop", "connections", "log",
+			 "process");
 }
 
 static char *some_metrics(void *ctx, bool openmetrics)
