@@ -241,6 +241,12 @@ static const struct {
 	 "{'severity': 'error', 'count': 1, 'at': [[0, 1]]}"},
 	{"log_zero", "{'loss': 'ce', 'probs': [[0, 1], [0.5, 0.5]], 'targets': [0, 1]" AUTO,
 	 "{'severity': 'error', 'stage': 'log', 'input': 'probs', 'count': 1}"},
+	{"log_zero", "{'loss': 'nll_loss', 'probs': [[0.5, 0.5], [0, 0]], 'targets': [1, 1]" AUTO,
+	 "{'count': 1, 'at': [[1, 1]], 'operands': {'probs': 0, 'targets': 1}}"},
+	{"log_zero", "{'loss': 'ce', 'probs': [[[0.5, 0], [0.5, 0]]], 'targets': [[0, 1]]" AUTO,
+	 "{'count': 1, 'at': [[0, 1, 1]]}"},
+	{"log_zero", "{'loss': 'kl_div', 'probs': [[0, 1]], 'targets': [[0.5, 0.5]]" AUTO,
+	 "{'count': 1, 'at': [[0, 0]], 'severity': 'error'}"},
 	{"zero_times_inf",
 	 "{'loss': 'ce', 'logits': [[-Infinity, 0, 1]], 'targets': [[0, 0.5, 0.5]]" AUTO,
 	 "{'severity': 'info', 'stage': 'term', 'count': 1, 'at': [[0, 0]],"
@@ -296,6 +302,16 @@ static const struct {
 	{"gradient_nonfinite",
 	 "{'loss': 'ce', 'logits': [[NaN, 0], [0, -Infinity]], 'targets': [0, 1]" AUTO,
 	 "{'count': 2, 'at': [[0, 0], [0, 1]], 'because': ['input_nan']}"},
+	{"gradient_nonfinite",
+	 "{'loss': {'name': 'sigmoid_focal', 'gamma': 1.5}, 'logits': [3, 1],"
+	 " 'targets': [255, 1]" AUTO,
+	 "{'count': 1, 'at': [[0]], 'because': ['target_not_binary']}"},
+	{"gradient_nonfinite",
+	 "{'loss': {'name': 'softmax_focal', 'gamma': 1.5}, 'log_probs': [[3, 1], [1, 2]],"
+	 " 'targets': [0, 0]" AUTO,
+	 "{'count': 2, 'at': [[0, 0], [1, 0]], 'because': ['looks_like_logits']}"},
+	{"gradient_exploding", "{'loss': 'bce', 'probs': [0.5, 0], 'targets': [1, 1]" AUTO,
+	 "{'count': 1, 'at': [[1]], 'because': ['gradient_floored']}"},
 	{"gradient_exploding",
 	 "{'loss': 'ce', 'probs': [[1e-9, 1], [0.5, 0.5]], 'targets': [0, 1]" FULL,
 	 "{'severity': 'warning', 'stage': 'gradient', 'input': 'probs', 'count': 1,"
@@ -508,6 +524,37 @@ START_TEST(is_not_found)
 
 	ask(near_misses[_i].request, &answer);
 	ck_assert_msg(find(&answer, near_misses[_i].code) == NULL, "%s in %s", near_misses[_i].code,
+		      answer.text);
+	answer_free(&answer);
+}
+END_TEST
+
+/* Data that make a call fail: how many there are, and where. */
+static const struct {
+	const char *code, *request, *pointer, *detail;
+} problems[] = {
+	{"target_out_of_range",
+	 "{'loss': 'ce', 'logits': [[1, 0], [0, 1], [2, 3]], 'targets': [0, 2, -1]}", "/targets/1",
+	 "2, expected a class index from 0 to 1; 2 out of range, at /1, /2"},
+	{"target_not_integer",
+	 "{'loss': 'ce', 'logits': [[1, 0], [0, 1], [2, 3]], 'targets': [0, 1.5, 0.5]}",
+	 "/targets/1", "1 more of 3 numbers, at /targets/2"},
+	{"prob_out_of_range",
+	 "{'loss': 'ce', 'probs': [[0.5, 0.5], [0.5, 1.5], [2, 0.1]], 'targets': [0, 1, 0]}",
+	 "/probs/1/1", "1.5, expected a probability from 0 to 1; 2 out of range, at /1/1, /2/0"},
+};
+
+START_TEST(problems_tell_count_and_places)
+{
+	char body[TEXT_MAX];
+	struct answer answer = {0};
+
+	write_json(body, problems[_i].request);
+	ask_post(body, &answer);
+	answer_expect(&answer, 422);
+	ck_assert_str_eq(answer_string(&answer, "/code"), problems[_i].code);
+	ck_assert_str_eq(answer_string(&answer, "/pointer"), problems[_i].pointer);
+	ck_assert_msg(strstr(answer_string(&answer, "/detail"), problems[_i].detail) != NULL, "%s",
 		      answer.text);
 	answer_free(&answer);
 }
@@ -870,6 +917,8 @@ Suite *findings_suite(void)
 
 	tcase_add_loop_test(codes, is_found, 0, TRIGGERS);
 	tcase_add_loop_test(codes, is_not_found, 0, NEAR_MISSES);
+	tcase_add_loop_test(codes, problems_tell_count_and_places, 0,
+			    sizeof problems / sizeof problems[0]);
 	tcase_add_test(codes, every_code_has_batches);
 	tcase_add_test(codes, every_row_is_complete);
 	tcase_set_timeout(losses, 120);

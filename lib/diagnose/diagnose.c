@@ -109,7 +109,19 @@ static const uint16_t cause_bits[LOSS_FINDING_COUNT] = {
 	[LOSS_FINDING_LOG_ZERO] = 1 << 9,
 	[LOSS_FINDING_DIV_ZERO] = 1 << 10,
 	[LOSS_FINDING_GRADIENT_FLOORED] = 1 << 11,
+	/* Enough by themselves in some losses, and harmless in most. */
+	[LOSS_FINDING_TARGET_NOT_BINARY] = 1 << 12,
+	[LOSS_FINDING_LOOKS_LIKE_LOGITS] = 1 << 13,
 };
+
+enum { LIKELY_CAUSES = (1 << 12) - 1 };
+
+uint16_t causes_at(const struct diagnosis *d, int64_t slot)
+{
+	uint16_t likely = d->causes[slot] & LIKELY_CAUSES;
+
+	return likely ? likely : d->causes[slot];
+}
 
 void mark_slot(struct diagnosis *d, int64_t slot, enum loss_finding_code code)
 {
@@ -145,7 +157,8 @@ void finding_hit(struct diagnosis *d, struct loss_finding *finding, int64_t inde
 		return;
 	if (kind == PLACE_ELEMENT)
 		mark_slot(d, slot_of(d->e, index), finding->code);
-	else if (kind == PLACE_ROW || (kind == PLACE_UNIT && slots_of(d->e) == d->e->units))
+	else if (kind == PLACE_ROW ? is_rowwise(d->e)
+				   : kind == PLACE_UNIT && slots_of(d->e) == d->e->units)
 		mark_slot(d, index, finding->code);
 }
 

@@ -92,6 +92,9 @@ void finding_because(struct diagnosis *d, struct loss_finding *finding,
 /* Caused by what was found in the same slots: `causes` as in d->causes. */
 void finding_because_of(struct diagnosis *d, struct loss_finding *finding, uint16_t causes);
 
+/* What was found in a slot and explains a number there that is not finite. */
+uint16_t causes_at(const struct diagnosis *d, int64_t slot);
+
 /* Say that a slot was reached by a finding that was added elsewhere. */
 void mark_slot(struct diagnosis *d, int64_t slot, enum loss_finding_code code);
 

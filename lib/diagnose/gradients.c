@@ -40,7 +40,7 @@ static void look_for_nonfinite(struct diagnosis *d, int input)
 	finding->count = count - d->gradients[input].finite;
 	for (k = 0; elements && (k = next_nonfinite(e, gradient, k, count)) < count; k = walk.end) {
 		slot_walk_to(d, &walk, k);
-		causes |= d->causes[walk.slot];
+		causes |= causes_at(d, walk.slot);
 	}
 	finding_operand(finding, "gradient", real_at(e, gradient, finding_first(d, finding)));
 	finding_because_of(d, finding, causes);

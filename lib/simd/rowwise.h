@@ -169,6 +169,20 @@ INLINE void note(struct row_sums *sums, const struct seen *seen, mask on, int64_
 	sums->seen = m_or(sums->seen, m_and(seen->any, on));
 }
 
+/* The same for rows with one term each: it is at the row's target. */
+static NOINLINE void report_targets(const struct rows *g, const struct seen *seen, mask on,
+				    struct loss_scan *scan, int64_t element, int64_t step,
+				    int64_t class_step, int r)
+{
+	for (int lane = 0; lane < LANES && r * LANES + lane < g->n; lane++) {
+		int k = r * LANES + lane;
+		mask one = m_andnot(m_first(lane + 1), m_first(lane));
+		int64_t at = element + k * step + (g->y[k] > 0 ? g->y[k] : 0) * class_step;
+
+		seen_report(seen, m_and(on, one), scan, at - lane * step, step, lane + 1);
+	}
+}
+
 /* How many of n lanes are in register r of a group. */
 INLINE int lanes_in(int n, int r)
 {
@@ -180,7 +194,7 @@ INLINE int lanes_in(int n, int r)
 /* ---- The hard target: one term a row -------------------------------------- */
 
 INLINE void rows_hard(struct rows *g, const struct loss_eval *e, struct row_kind kind,
-		      int64_t element, int64_t step, struct row_sums *sums)
+		      int64_t element, int64_t step, int64_t class_step, struct row_sums *sums)
 {
 	vec scale = v_set((real)e->gradient_scale);
 	bool softmax = kind.form == LOSS_ROLE_LOGITS;
@@ -197,7 +211,9 @@ INLINE void rows_hard(struct rows *g, const struct loss_eval *e, struct row_kind
 		vec h = row_term(ls, v_set(1), v_load(g->w_y + at), &d, e, &seen, kind.term);
 		vec slope = v_and(on, d.ls * unit) * scale;
 
-		note(sums, &seen, on, element + at * step, step, lanes_in(g->n, r));
+		if (sums->scan)
+			report_targets(g, &seen, on, sums->scan, element, step, class_step, r);
+		sums->seen = m_or(sums->seen, m_and(seen.any, on));
 		h = v_and(on, h * unit);
 		acc_add(&sums->sum, r, h);
 		v_store(g->loss + at, h);
@@ -504,7 +520,7 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 		if (g.y[k] >= 0)
 			g.x_m[k] = x[k * e->c + g.y[k]] - g.max[k];
 	if (!kind.dense)
-		rows_hard(&g, e, kind, first * e->c, e->c, sums);
+		rows_hard(&g, e, kind, first * e->c, e->c, 1, sums);
 	for (int k = 0; k < n; k++) {
 		real *row = grad ? grad + k * e->c : NULL;
 
@@ -713,7 +729,7 @@ INLINE void lanes_tile(const struct loss_eval *e, struct rows *g, const struct t
 		for (int k = 0; k < g->n; k++)
 			if (g->y[k] >= 0)
 				g->x_m[k] = tile->x[g->y[k] * tile->step + k] - g->max[k];
-		rows_hard(g, e, kind, tile->element, tile->lane_step, sums);
+		rows_hard(g, e, kind, tile->element, tile->lane_step, tile->class_step, sums);
 		if (tile->g)
 			lanes_hard_gradient(g, e, tile, softmax);
 	}
