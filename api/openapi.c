@@ -6,6 +6,7 @@
 
 #include "call.h"
 #include "describe.h"
+#include "oip.h"
 
 /* ---- Responses --------------------------------------------------------------- */
 
@@ -134,15 +135,51 @@ static void operation_id(char *id, size_t bytes, const struct api_route *route)
 	id[n] = '\0';
 }
 
-static void write_path_parameter(struct api_text *text)
+struct parameter {
+	const char *name, *in, *notation, *doc;
+	void (*handle)(struct api_call *call); /* of the routes it is for; NULL: any */
+};
+
+/* Headers of requests with a body. */
+static const struct parameter headers[] = {
+	{"Content-Encoding", "header", "'identity'|'gzip'|'zstd'", "How the body is compressed.",
+	 NULL},
+	{"Accept-Encoding", "header", "string",
+	 "gzip and zstd are there for replies of 4 KiB and more.", NULL},
+	{"X-Request-Timeout-Ms", "header", "integer",
+	 "Milliseconds after which to answer 504, if that is sooner than --timeout.", NULL},
+	{"X-Request-Id", "header", "string",
+	 "Comes back and stands in the log: up to 64 letters, digits, '.', '_', ':' and '-'.",
+	 NULL},
+	{API_OIP_LENGTH, "header", "integer",
+	 "Bytes of the JSON before binary tensors, without Content-Encoding.",
+	 api_handle_oip_infer},
+};
+
+static void write_parameter(struct api_text *text, const struct parameter *parameter)
 {
-	api_text_member_open(text, "parameters", '[');
 	api_text_open(text, '{');
-	api_text_member(text, "name", "name");
-	api_text_member(text, "in", "path");
-	api_text_member_bool(text, "required", true);
-	api_schema_member(text, "schema", "LossName", NULL);
+	api_text_member(text, "name", parameter->name);
+	api_text_member(text, "in", parameter->in);
+	if (parameter->doc)
+		api_text_member(text, "description", parameter->doc);
+	else
+		api_text_member_bool(text, "required", true);
+	api_schema_member(text, "schema", parameter->notation, NULL);
 	api_text_close(text, '}');
+}
+
+static void write_parameters(struct api_text *text, const struct api_route *route)
+{
+	static const struct parameter name = {"name", "path", "LossName", NULL, NULL};
+
+	api_text_member_open(text, "parameters", '[');
+	if (strchr(route->path, '{'))
+		write_parameter(text, &name);
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+		if (route->flags & API_ROUTE_BODY &&
+		    (!headers[i].handle || headers[i].handle == route->handle))
+			write_parameter(text, &headers[i]);
 	api_text_close(text, ']');
 }
 
@@ -156,8 +193,7 @@ static void write_operation(struct api_text *text, const struct api_route *route
 	api_text_member_open(text, method, '{');
 	api_text_member(text, "operationId", id);
 	api_text_member(text, "summary", route->summary);
-	if (strchr(route->path, '{'))
-		write_path_parameter(text);
+	write_parameters(text, route);
 	if (route->flags & API_ROUTE_BODY)
 		write_body(text, route);
 	write_responses(text, route);
