@@ -155,6 +155,7 @@ static void diagnose_one(void *object, size_t part)
 static bool is_sick(struct api_item *item, struct api_term *term)
 {
 	term->look.full = item->options.diagnostics == API_DIAGNOSTICS_FULL;
+	term->look.shared_gradients = item->term_count > 1;
 	/* The operands are those of the first place, listed or not. */
 	term->look.locations_max = item->options.locations > 0 ? item->options.locations : 1;
 	return term->look.full || !loss_is_healthy(&term->plan, &term->result, &term->look);

@@ -155,9 +155,10 @@ struct loss_summary {
 	int64_t count, finite, nan, pos_inf, neg_inf, zeros, subnormals;
 	int64_t saturated; /* probabilities that are exactly 0 or 1; -1: it holds none */
 	double min, max, mean;
-	double std;      /* of the population: squares over the count */
-	double norm;     /* Euclidean */
-	double smallest; /* magnitude other than 0 */
+	int64_t min_at, max_at; /* where they stand first, as a flat index; -1: nowhere */
+	double std;             /* of the population: squares over the count */
+	double norm;            /* Euclidean */
+	double smallest;        /* magnitude other than 0 */
 	/* By LOSS_QUANTILES, linear between neighbours; of all elements, or of
 	 * `quantile_count` spread over the tensor. */
 	double quantiles[LOSS_QUANTILE_COUNT];
@@ -173,6 +174,95 @@ struct loss_tensor_summary {
 	struct loss_summary summary;
 };
 
+enum {
+	LOSS_CLASSES_LISTED_MAX = 1000,  /* beyond, those with the largest losses in sum */
+	LOSS_CONFUSION_CLASSES_MAX = 32, /* beyond, the largest cells off the diagonal */
+	LOSS_CONFUSION_CELLS_MAX = 64,
+	LOSS_CALIBRATION_BINS = 10,
+	LOSS_HARDEST_MAX = 16,
+	LOSS_CHECKED_MAX = 8,
+	LOSS_SUGGESTIONS_MAX = 2,
+};
+
+struct loss_class_row {
+	int64_t index;
+	int64_t count; /* rows of the class, of those that were counted */
+	double loss;   /* their mean; NaN: none, or the loss has no number for a row */
+	int64_t predicted_rows, correct; /* of the rows whose prediction was looked at */
+};
+
+struct loss_confusion_cell {
+	int64_t given, predicted, count;
+};
+
+/* Rows by the confidence of their prediction: [0, 0.1), ... [0.9, 1]. */
+struct loss_calibration_bin {
+	int64_t count;
+	double confidence, accuracy; /* means; NaN: no row */
+};
+
+/* Class weights that would balance the batch. */
+struct loss_suggestion {
+	enum loss_weight_rule rule;
+	const double *weights; /* one per class */
+};
+
+/* Rows and their classes; of a binary loss, elements and two classes parted at
+ * 0.5.  A row of soft targets counts as one of its likeliest class.  Large
+ * batches are looked at in part: rows spread over the batch. */
+struct loss_class_statistics {
+	int64_t classes;
+	int64_t rows;                       /* of the batch */
+	int64_t counted_rows;               /* whose class was counted */
+	int64_t predicted_rows;             /* whose prediction was looked at */
+	double accuracy, calibration_error; /* NaN: no prediction */
+	struct loss_calibration_bin bins[LOSS_CALIBRATION_BINS];
+	int64_t row_count; /* classes listed; 0: there are too many to count */
+	const struct loss_class_row *class_rows;
+	/* classes x classes counts by given and predicted class, or NULL and cells. */
+	const int64_t *confusion;
+	int64_t cell_count; /* largest first */
+	const struct loss_confusion_cell *cells;
+	/* With class_imbalance: exact counts, and weights from them. */
+	const int64_t *counts;
+	int suggestion_count;
+	struct loss_suggestion suggestions[LOSS_SUGGESTIONS_MAX];
+};
+
+struct loss_hard_row {
+	int64_t place[LOSS_RANK_MAX]; /* place_rank indices */
+	double loss;
+	int64_t given, predicted; /* -1: the loss has no classes */
+	double confidence;        /* of the prediction; NaN likewise */
+};
+
+/* The losses against those of the same batch, or of rows spread over it, in
+ * float64. */
+struct loss_cancellation {
+	int64_t units;         /* that were evaluated again; 0: none, and no more is told */
+	double sum, exact;     /* of their losses, in the dtype and in float64 */
+	double relative_error; /* NaN where `exact` is 0 and `sum` is not */
+	double digits_lost;    /* decimal, of those the dtype has */
+};
+
+struct loss_gradient_sample {
+	enum loss_role role;
+	int64_t place[LOSS_RANK_MAX]; /* place_rank indices */
+	double given, numeric;
+	double error; /* difference over the larger of the two, or over a thousandth of the
+		       * largest gradient where both are less; NaN: no difference could be
+		       * formed (a step leaves the domain) */
+	bool is_kink; /* one-sided slopes differ: anything between them is right */
+};
+
+/* Central differences of the loss in float64 against the gradient returned. */
+struct loss_gradient_check {
+	int place_rank;
+	int count; /* 0: no gradient, terms that share one, or too large a batch */
+	struct loss_gradient_sample samples[LOSS_CHECKED_MAX];
+	double worst; /* error; NaN: none */
+};
+
 /* What `full` adds to a diagnosis. */
 struct loss_statistics {
 	int input_count; /* real-valued ones */
@@ -180,6 +270,12 @@ struct loss_statistics {
 	int gradient_count; /* that were asked for */
 	struct loss_tensor_summary gradients[LOSS_INPUTS_MAX];
 	struct loss_summary losses; /* unreduced */
+	struct loss_cancellation cancellation;
+	const struct loss_class_statistics *classes; /* NULL: the loss has none */
+	int place_rank;
+	int hardest_count; /* units of the largest finite losses, those first */
+	struct loss_hard_row hardest[LOSS_HARDEST_MAX];
+	struct loss_gradient_check check;
 };
 
 /* ---- The diagnosis -------------------------------------------------------- */
@@ -202,6 +298,8 @@ struct loss_diagnose_options {
 	/* What the decoder noticed: numbers finite as written and infinite in the
 	 * dtype, by input index; their places are those of the infinities. */
 	int64_t narrowed[LOSS_INPUTS_MAX];
+	/* Several terms have added to the gradients: none can be checked alone. */
+	bool shared_gradients;
 };
 
 /* Memory that loss_diagnose() needs for this plan. */

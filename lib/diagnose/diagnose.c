@@ -450,6 +450,7 @@ void loss_diagnose(const struct loss_plan *plan, const struct loss_result *resul
 	}
 	if (d->statistics)
 		write_statistics(d);
+	find_in_statistics(d);
 	diagnosis->verdict = verdict_of(d);
 	diagnosis->has_effect = diagnosis->verdict == LOSS_VERDICT_NONFINITE;
 	if (diagnosis->has_effect)

@@ -48,7 +48,11 @@ struct diagnosis {
 	struct loss_summary loss_summary;
 	/* Only for `full`; NULL otherwise. */
 	struct loss_statistics *statistics;
-	uint64_t *keys; /* 2 QUANTILE_ALL */
+	uint64_t *keys;               /* 2 QUANTILE_ALL */
+	double *most;                 /* the largest finite loss of each SUMMARY_BLOCK of units */
+	void *row;                    /* one row of scores, where they do not stand together */
+	struct balance *balance;      /* NULL: no classes, or too many */
+	struct copy *sample, *single; /* in float64: of the batch, and of one unit of it */
 };
 
 /* What a diagnosis keeps, laid out behind itself in the caller's memory: with
@@ -192,14 +196,19 @@ enum loss_code plan_in_full(const struct loss_eval *e, struct loss_plan *plan);
 
 /* ---- Statistics ----------------------------------------------------------- */
 
-/* Summaries of all tensors, but for the quantiles. */
+/* Summaries of all tensors; quantiles only where there is room for their keys. */
 void summarize_batch(struct diagnosis *d);
 
-/* The quantiles, and what `full` tells beyond the summaries. */
+/* What `full` tells beyond the summaries, and the findings that come from it. */
 void write_statistics(struct diagnosis *d);
+void find_in_statistics(struct diagnosis *d);
 
 /* What `full` keeps. */
 void lay_out_statistics(struct diagnosis *d, struct room *room);
+
+/* Beyond these bounds a number stands for a probability of exactly 0 or 1; NaN
+ * where it stands for none. */
+struct saturation saturation_of(const struct loss_eval *e, int input);
 
 /* ---- The finders, in their order ------------------------------------------ */
 

@@ -25,6 +25,25 @@ double key_value(uint64_t key)
 	return value;
 }
 
+#define NARROW_SIGN (UINT32_C(1) << 31)
+
+uint32_t narrow_key_of(float value)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &value, sizeof bits);
+	return bits & NARROW_SIGN ? ~bits : bits | NARROW_SIGN;
+}
+
+float narrow_key_value(uint32_t key)
+{
+	uint32_t bits = key & NARROW_SIGN ? key & ~NARROW_SIGN : ~key;
+	float value;
+
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
 enum { DIGITS = 8, VALUES = 256 };
 
 static int digit_of(uint64_t key, int digit)
@@ -51,15 +70,15 @@ static void move_by_digit(const uint64_t *from, uint64_t *to, int64_t n, int dig
 		to[places[digit_of(from[i], digit)]++] = from[i];
 }
 
-void sort_keys(uint64_t *keys, uint64_t *spare, int64_t n)
+void sort_keys(uint64_t *keys, uint64_t *spare, int64_t n, int bytes)
 {
 	uint32_t counts[DIGITS][VALUES] = {{0}};
 	uint64_t *from = keys, *to = spare;
 
 	for (int64_t i = 0; i < n; i++)
-		for (int digit = 0; digit < DIGITS; digit++)
+		for (int digit = 0; digit < bytes; digit++)
 			counts[digit][digit_of(keys[i], digit)]++;
-	for (int digit = 0; digit < DIGITS && n > 1; digit++) {
+	for (int digit = 0; digit < bytes && n > 1; digit++) {
 		uint64_t *swapped = from;
 
 		if (is_constant(counts[digit], from[0], digit, n))

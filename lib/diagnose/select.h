@@ -10,8 +10,13 @@
 uint64_t key_of(double value);
 double key_value(uint64_t key);
 
-/* Ascending; `spare` has room for n keys.  Takes time in proportion to n. */
-void sort_keys(uint64_t *keys, uint64_t *spare, int64_t n);
+/* The same in 4 bytes, for a number that is a float32. */
+uint32_t narrow_key_of(float value);
+float narrow_key_value(uint32_t key);
+
+/* Ascending, of keys below 2^(8 bytes); `spare` has room for n keys.  Takes time
+ * in proportion to n and `bytes`. */
+void sort_keys(uint64_t *keys, uint64_t *spare, int64_t n, int bytes);
 
 /* The largest of many; of equals the first offered ones. */
 struct top_item {

@@ -1,5 +1,10 @@
 /* The statistics of `full`: of each tensor, then what the loss makes of them. */
+#include "classes.h"
 #include "diagnose.h"
+#include "hardest.h"
+#include "kernels.h"
+#include "near_misses.h"
+#include "float64.h"
 
 /* ---- What counts as saturated ---------------------------------------------- */
 
@@ -10,7 +15,7 @@ static const struct saturation of_logits[] = {
 	[LOSS_FLOAT64] = {.low = -0x1.74910d52d3052p+9, .high = 0x1.2b708872320e2p+5},
 };
 
-static struct saturation saturation_of(const struct loss_eval *e, int input)
+struct saturation saturation_of(const struct loss_eval *e, int input)
 {
 	if (input == 0 && e->form == LOSS_ROLE_PROBS)
 		return (struct saturation){0, 1};
@@ -27,47 +32,66 @@ void summarize_batch(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	enum loss_dtype dtype = e->spec.dtype;
+	struct summary_room room = {.keys = d->keys};
 
 	for (int i = 0; i < e->in_count; i++) {
 		const struct loss_operand *operand = &e->in[i];
 
 		if (operand->data && !(i == 1 && e->hard))
-			summarize(operand->data, dtype, operand->count, saturation_of(e, i),
+			summarize(operand->data, dtype, operand->count, saturation_of(e, i), room,
 				  &d->inputs[i]);
 		if (e->out.gradients[i])
-			summarize(e->out.gradients[i], dtype, operand->count, none,
+			summarize(e->out.gradients[i], dtype, operand->count, none, room,
 				  &d->gradients[i]);
 	}
-	summarize(d->losses, dtype, e->units, none, &d->loss_summary);
+	room.most = d->most;
+	summarize(d->losses, dtype, e->units, none, room, &d->loss_summary);
 }
 
-static void add_summary(struct diagnosis *d, const void *data, enum loss_role role,
-			struct loss_summary *summary, struct loss_tensor_summary *to)
-{
-	summarize_quantiles(data, d->e->spec.dtype, d->keys, summary);
-	*to = (struct loss_tensor_summary){role, *summary};
-}
-
-void write_statistics(struct diagnosis *d)
+static void write_tensors(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	struct loss_statistics *s = d->statistics;
 
-	*s = (struct loss_statistics){0};
 	for (int i = 0; i < e->in_count; i++) {
 		if (e->in[i].data && !(i == 1 && e->hard))
-			add_summary(d, e->in[i].data, role_of(e, i), &d->inputs[i],
-				    &s->inputs[s->input_count++]);
+			s->inputs[s->input_count++] =
+				(struct loss_tensor_summary){role_of(e, i), d->inputs[i]};
 		if (e->out.gradients[i])
-			add_summary(d, e->out.gradients[i], role_of(e, i), &d->gradients[i],
-				    &s->gradients[s->gradient_count++]);
+			s->gradients[s->gradient_count++] =
+				(struct loss_tensor_summary){role_of(e, i), d->gradients[i]};
 	}
-	summarize_quantiles(d->losses, e->spec.dtype, d->keys, &d->loss_summary);
 	s->losses = d->loss_summary;
+}
+
+/* ---- The whole ------------------------------------------------------------ */
+
+void write_statistics(struct diagnosis *d)
+{
+	*d->statistics = (struct loss_statistics){0};
+	write_tensors(d);
+	write_cancellation(d);
+	write_classes(d);
+	write_hardest(d);
+	write_gradient_check(d);
+}
+
+void find_in_statistics(struct diagnosis *d)
+{
+	if (!d->statistics)
+		return;
+	find_in_balance(d);
+	find_suspect_labels(d);
+	find_near_misses(d);
 }
 
 void lay_out_statistics(struct diagnosis *d, struct room *room)
 {
+	size_t blocks = (size_t)loss_ceil_div(d->e->units, SUMMARY_BLOCK);
+
 	d->statistics = room_take(room, 1, sizeof *d->statistics);
 	d->keys = room_take(room, 2 * QUANTILE_ALL, sizeof *d->keys);
+	d->most = room_take(room, blocks, sizeof *d->most);
+	lay_out_classes(d, room);
+	lay_out_float64(d, room);
 }

@@ -5,6 +5,12 @@
 #include "select.h"
 #include "summary.h"
 
+static double real_at(const void *data, enum loss_dtype dtype, int64_t index)
+{
+	return dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
+				     : ((const double *)data)[index];
+}
+
 /* ---- Extremes, moments, counts --------------------------------------------- */
 
 /* Of the elements so far: their number, mean and squares about the mean. */
@@ -31,7 +37,7 @@ static void moments_merge(struct moments *all, const struct summary_block *block
 	all->count = total;
 }
 
-static void counts_merge(struct loss_summary *all, const struct summary_block *block)
+static void counts_merge(struct loss_summary *all, const struct summary_block *block, int64_t at)
 {
 	all->finite += block->finite;
 	all->nan += block->nan;
@@ -42,8 +48,15 @@ static void counts_merge(struct loss_summary *all, const struct summary_block *b
 	all->saturated += block->saturated;
 	if (block->finite == 0)
 		return;
-	all->min = block->min < all->min ? block->min : all->min;
-	all->max = block->max > all->max ? block->max : all->max;
+	/* The block first, the place in it when it is known which. */
+	if (block->min < all->min) {
+		all->min = block->min;
+		all->min_at = at;
+	}
+	if (block->max > all->max) {
+		all->max = block->max;
+		all->max_at = at;
+	}
 	all->smallest = block->smallest < all->smallest ? block->smallest : all->smallest;
 }
 
@@ -79,86 +92,144 @@ static void write_moments(struct loss_summary *s, const struct moments *m)
 		s->smallest = NAN;
 }
 
-void summarize(const void *data, enum loss_dtype dtype, int64_t count, struct saturation bounds,
-	       struct loss_summary *out)
-{
-	const struct diagnose_kernels *kernels = diagnose_kernels_of(dtype == LOSS_FLOAT64);
-	size_t bytes = loss_dtype_bytes(dtype);
-	struct moments moments = {0};
-
-	*out = (struct loss_summary){
-		.count = count, .min = INFINITY, .max = -INFINITY, .smallest = INFINITY};
-	for (int64_t at = 0; at < count; at += SUMMARY_BLOCK) {
-		int n = (int)(count - at < SUMMARY_BLOCK ? count - at : SUMMARY_BLOCK);
-		struct summary_block block;
-
-		kernels->summarize((const char *)data + (size_t)at * bytes, n, bounds.low,
-				   bounds.high, &block);
-		counts_merge(out, &block);
-		moments_merge(&moments, &block);
-	}
-	if (isnan(bounds.low))
-		out->saturated = -1;
-	write_moments(out, &moments);
-	write_room(out);
-	for (int i = 0; i < LOSS_QUANTILE_COUNT; i++)
-		out->quantiles[i] = NAN;
-}
-
 /* ---- Quantiles ------------------------------------------------------------ */
 
 int64_t spread_place(int64_t i, int64_t n, int64_t count)
 {
 	/* The fractions of i times the golden ratio, as a number of 32 bits. */
 	uint32_t fraction = (uint32_t)i * UINT32_C(2654435769);
-	int64_t length = count / n, left = count % n;
+	int64_t length, left, begin;
+
+	/* Where all are taken, which is the usual case, spare the divisions. */
+	if (n == count)
+		return i;
+	length = count / n;
+	left = count % n;
 	/* The first `left` stretches are one longer. */
-	int64_t begin = i * length + (i < left ? i : left);
+	begin = i * length + (i < left ? i : left);
 
 	return begin + (int64_t)((uint64_t)fraction * (uint64_t)(length + (i < left)) >> 32);
 }
 
-static double real_at(const void *data, enum loss_dtype dtype, int64_t index)
+static uint64_t key_in(enum loss_dtype dtype, double value)
 {
-	return dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
-				     : ((const double *)data)[index];
+	return dtype == LOSS_FLOAT32 ? narrow_key_of((float)value) : key_of(value);
+}
+
+static double value_in(enum loss_dtype dtype, uint64_t key)
+{
+	return dtype == LOSS_FLOAT32 ? (double)narrow_key_value((uint32_t)key) : key_value(key);
 }
 
 /* Of n sorted keys. */
-static double quantile(const uint64_t *keys, int64_t n, double share)
+static double quantile(const uint64_t *keys, int64_t n, enum loss_dtype dtype, double share)
 {
 	double at = share * (double)(n - 1);
 	int64_t below = (int64_t)at;
-	double low = key_value(keys[below]), high;
+	double low = value_in(dtype, keys[below]), high;
 
 	if (below + 1 >= n)
 		return low;
-	high = key_value(keys[below + 1]);
+	high = value_in(dtype, keys[below + 1]);
+	at -= (double)below;
 	/* Not low + t (high - low), which may overflow. */
-	return low == high ? low : low * (1 - (at - (double)below)) + high * (at - (double)below);
+	return low == high ? low : low * (1 - at) + high * at;
 }
 
-void summarize_quantiles(const void *data, enum loss_dtype dtype, uint64_t *keys,
-			 struct loss_summary *summary)
+/* The elements that quantiles are taken from, gathered while they are at hand. */
+struct sample {
+	uint64_t *keys;
+	int64_t taken, kept, next; /* places in all, finite ones, and so far */
+	int64_t place;             /* of the next; -1 behind the last */
+};
+
+static int64_t place_in(const struct sample *s, int64_t count)
+{
+	return s->next < s->taken ? spread_place(s->next, s->taken, count) : -1;
+}
+
+static void sample_init(struct sample *s, uint64_t *keys, int64_t count)
+{
+	*s = (struct sample){.keys = keys,
+			     .taken = !keys                   ? 0
+				      : count <= QUANTILE_ALL ? count
+							      : QUANTILE_SAMPLE};
+	s->place = place_in(s, count);
+}
+
+/* The places before `end`. */
+static void sample_add(struct sample *s, const void *data, enum loss_dtype dtype, int64_t count,
+		       int64_t end)
+{
+	while (s->place >= 0 && s->place < end) {
+		double value = real_at(data, dtype, s->place);
+
+		if (isfinite(value))
+			s->keys[s->kept++] = key_in(dtype, value);
+		s->next++;
+		s->place = place_in(s, count);
+	}
+}
+
+static void write_quantiles(struct loss_summary *out, const struct sample *s, enum loss_dtype dtype)
 {
 	static const double shares[] = {
 #define X(percent) percent / 100.0,
 		LOSS_QUANTILES(X)
 #undef X
 	};
-	int64_t count = summary->count, n = 0;
-	int64_t taken = count <= QUANTILE_ALL ? count : QUANTILE_SAMPLE;
 
-	for (int64_t i = 0; i < taken; i++) {
-		double value = real_at(data, dtype, spread_place(i, taken, count));
-
-		if (isfinite(value))
-			keys[n++] = key_of(value);
-	}
-	summary->quantile_count = n;
-	if (n == 0)
-		return;
-	sort_keys(keys, keys + QUANTILE_ALL, n);
+	out->quantile_count = s->kept;
+	sort_keys(s->keys, s->keys + QUANTILE_ALL, s->kept, (int)loss_dtype_bytes(dtype));
 	for (int i = 0; i < LOSS_QUANTILE_COUNT; i++)
-		summary->quantiles[i] = quantile(keys, n, shares[i]);
+		out->quantiles[i] =
+			s->kept ? quantile(s->keys, s->kept, dtype, shares[i]) : (double)NAN;
+}
+
+/* ---- A tensor -------------------------------------------------------------- */
+
+/* The first place of a value that is there, from `at` on. */
+static int64_t place_of(const void *data, enum loss_dtype dtype, int64_t at, double value)
+{
+	while (at >= 0 && real_at(data, dtype, at) != value)
+		at++;
+	return at;
+}
+
+void summarize(const void *data, enum loss_dtype dtype, int64_t count, struct saturation bounds,
+	       struct summary_room room, struct loss_summary *out)
+{
+	const struct diagnose_kernels *kernels = diagnose_kernels_of(dtype == LOSS_FLOAT64);
+	size_t bytes = loss_dtype_bytes(dtype);
+	struct moments moments = {0};
+	struct sample sample;
+
+	*out = (struct loss_summary){.count = count,
+				     .min = INFINITY,
+				     .max = -INFINITY,
+				     .smallest = INFINITY,
+				     .min_at = -1,
+				     .max_at = -1};
+	sample_init(&sample, room.keys, count);
+	for (int64_t at = 0; at < count; at += SUMMARY_BLOCK) {
+		int n = (int)(count - at < SUMMARY_BLOCK ? count - at : SUMMARY_BLOCK);
+		struct summary_block block;
+
+		kernels->summarize((const char *)data + (size_t)at * bytes, n, bounds.low,
+				   bounds.high, &block);
+		if (room.most)
+			room.most[at / SUMMARY_BLOCK] =
+				block.finite ? block.max : -(double)INFINITY;
+		counts_merge(out, &block, at);
+		moments_merge(&moments, &block);
+		sample_add(&sample, data, dtype, count, at + n);
+	}
+	if (isnan(bounds.low))
+		out->saturated = -1;
+	out->min_at = place_of(data, dtype, out->min_at, out->min);
+	out->max_at = place_of(data, dtype, out->max_at, out->max);
+	write_moments(out, &moments);
+	write_room(out);
+	if (room.keys)
+		write_quantiles(out, &sample, dtype);
 }

@@ -18,14 +18,14 @@ struct saturation {
 	double low, high;
 };
 
-/* Everything but the quantiles. */
-void summarize(const void *data, enum loss_dtype dtype, int64_t count, struct saturation bounds,
-	       struct loss_summary *out);
+/* What a summary may need beside itself; each NULL where it is not wanted. */
+struct summary_room {
+	double *most;   /* takes the largest finite element of each SUMMARY_BLOCK begun */
+	uint64_t *keys; /* for the quantiles: 2 QUANTILE_ALL */
+};
 
-/* The quantiles, of a tensor that has been summarized; `keys` has room for
- * 2 QUANTILE_ALL. */
-void summarize_quantiles(const void *data, enum loss_dtype dtype, uint64_t *keys,
-			 struct loss_summary *summary);
+void summarize(const void *data, enum loss_dtype dtype, int64_t count, struct saturation bounds,
+	       struct summary_room room, struct loss_summary *out);
 
 /* Place i of n that are spread over `count`: one in each of n equal stretches,
  * at places within them that follow no pattern, so that no axis of the tensor
