@@ -35,7 +35,8 @@
 #include "threads.h"
 
 enum {
-	ACCEPTS_AT_ONCE = 64,
+	ACCEPTS_AT_ONCE = 8, /* some 15 us each; then others have their turn */
+	ACCEPTS_AT_LAST = 1024,
 	ACCEPT_AGAIN_MS = 100,
 	LAST_WORDS_MS = 5000,
 };
@@ -142,14 +143,9 @@ static bool accept_one(struct srv_loop *loop, int listening)
 	return errno == ECONNABORTED || errno == EINTR;
 }
 
-static void on_connectable(uv_poll_t *poll, int status, int events)
+static void accept_some(struct srv_loop *loop, const struct srv_listener *listener, int most)
 {
-	struct srv_listener *listener = (struct srv_listener *)poll;
-	struct srv_loop *loop = poll->data;
-
-	(void)status;
-	(void)events;
-	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+	for (int i = 0; i < most; i++) {
 		if (!srv_connect(loop->srv)) {
 			rest(loop);
 			break;
@@ -157,7 +153,14 @@ static void on_connectable(uv_poll_t *poll, int status, int events)
 		if (!accept_one(loop, listener->fd))
 			break;
 	}
-	srv_loop_turn(loop);
+}
+
+static void on_connectable(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	accept_some(poll->data, (struct srv_listener *)poll, ACCEPTS_AT_ONCE);
+	srv_loop_turn(poll->data);
 }
 
 /* ---- Stopping ------------------------------------------------------------- */
@@ -239,7 +242,7 @@ static void on_drain_late(uv_timer_t *timer)
 static void take_in_the_last(struct srv_loop *loop)
 {
 	for (size_t i = 0; i < loop->listener_count; i++)
-		on_connectable(&loop->listeners[i].poll, 0, UV_READABLE);
+		accept_some(loop, &loop->listeners[i], ACCEPTS_AT_LAST);
 	srv_loop_turn(loop);
 }
 

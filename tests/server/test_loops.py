@@ -153,6 +153,29 @@ class Together(unittest.TestCase):
                 poll(lambda: healthy(server) == 20, "twenty to be counted")
             self.assertFalse(os.path.exists(path))
 
+    def test_sockets_of_a_service_manager_are_shared(self):
+        for loops in ("1", "3"):
+            with socket.create_server(("127.0.0.1", 0)) as listening:
+                port = listening.getsockname()[1]
+                # It has descriptor 3, and the number of the process that is meant.
+                script = 'exec 3<&%d; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" --loops %s' % (
+                    listening.fileno(),
+                    loops,
+                )
+                process = subprocess.Popen(
+                    ["/bin/sh", "-c", script, BINARY],
+                    pass_fds=[listening.fileno()],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+                self.assertIn(b":%d" % port, process.stdout.readline())
+                for _ in range(20):
+                    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as one:
+                        self.assertEqual(ask(one), b"HTTP/1.1 200 OK")
+                process.terminate()
+                self.assertEqual(process.wait(PATIENCE_S), 0)
+                process.stdout.close()
+
     def test_tokens_are_read_again_for_all(self):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write("old\n")
