@@ -73,6 +73,7 @@ const char *api_call_request_header(const struct api_call *call, const char *nam
 
 /* The handlers of the routes. */
 void api_handle_evaluate(struct api_call *call); /* evaluate.c */
+void api_handle_verify(struct api_call *call);
 void api_handle_check(struct api_call *call);
 void api_handle_losses(struct api_call *call); /* catalogue.c */
 void api_handle_loss(struct api_call *call);

@@ -235,13 +235,18 @@ void api_options_init(struct api_options *options)
 	};
 }
 
-enum api_problem api_decode_request(struct api_evaluation *ev, struct api_fault *fault)
+enum api_problem api_decode_items(struct api_evaluation *ev, struct api_fault *fault)
 {
 	const json_t *batch = json_object_get(ev->doc.root, "batch");
-	enum api_problem problem;
 
 	api_options_init(&ev->options);
-	problem = batch ? decode_batch(ev, batch, fault) : decode_single(ev, fault);
+	return batch ? decode_batch(ev, batch, fault) : decode_single(ev, fault);
+}
+
+enum api_problem api_decode_request(struct api_evaluation *ev, struct api_fault *fault)
+{
+	enum api_problem problem = api_decode_items(ev, fault);
+
 	return problem ? problem : api_tensors_complete(ev, fault);
 }
 

@@ -100,7 +100,7 @@ static void make_outcomes(struct api_evaluation *ev)
 	}
 }
 
-static size_t fail(struct api_evaluation *ev)
+size_t api_evaluation_fail(struct api_evaluation *ev)
 {
 	api_call_fail(ev->call);
 	make_outcomes(ev);
@@ -114,14 +114,14 @@ static void run_jobs(struct api_call *call, size_t block)
 	api_jobs_run(&evaluation_of(call)->jobs, block);
 }
 
-static size_t go_jobs(struct api_evaluation *ev, enum api_stage stage, api_step *step)
+size_t api_evaluation_go(struct api_evaluation *ev, enum api_stage stage, api_step *step)
 {
 	return api_call_go(ev->call, stage, ev->jobs.blocks, run_jobs, step);
 }
 
 /* ---- Reply ---------------------------------------------------------------- */
 
-static size_t reply_step(struct api_call *call)
+size_t api_evaluation_reply(struct api_call *call)
 {
 	struct api_evaluation *ev = evaluation_of(call);
 	size_t end = ev->reply->encode_reply(ev);
@@ -137,8 +137,8 @@ static size_t encode_step(struct api_call *call)
 
 	api_tensors_drop(ev);
 	if (ev->reply->encode_begin(ev, &call->fault))
-		return fail(ev);
-	return go_jobs(ev, API_ENCODE, reply_step);
+		return api_evaluation_fail(ev);
+	return api_evaluation_go(ev, API_ENCODE, api_evaluation_reply);
 }
 
 /* ---- Diagnosis ------------------------------------------------------------ */
@@ -188,9 +188,9 @@ static size_t diagnose_step(struct api_call *call)
 	}
 	if (ev->jobs.failed) {
 		api_fail_memory(ev, &call->fault);
-		return fail(ev);
+		return api_evaluation_fail(ev);
 	}
-	return go_jobs(ev, API_EVALUATE, encode_step);
+	return api_evaluation_go(ev, API_EVALUATE, encode_step);
 }
 
 /* ---- Evaluation ----------------------------------------------------------- */
@@ -296,8 +296,8 @@ static size_t phase_step(struct api_call *call)
 			return blocks;
 	}
 	if (collect_errors(ev, &call->fault))
-		return fail(ev);
-	return diagnose_step(call);
+		return api_evaluation_fail(ev);
+	return ev->reply->follow ? ev->reply->follow(call) : diagnose_step(call);
 }
 
 static size_t plan_step(struct api_call *call)
@@ -305,7 +305,7 @@ static size_t plan_step(struct api_call *call)
 	struct api_evaluation *ev = evaluation_of(call);
 
 	if (api_tensors_end(ev, &call->fault) || api_items_plan(ev, &call->fault))
-		return fail(ev);
+		return api_evaluation_fail(ev);
 	if (ev->reply->is_plan)
 		return ev->reply->encode_reply(ev);
 	api_jobs_begin(&ev->jobs, ev->arena);
@@ -318,9 +318,9 @@ static size_t plan_step(struct api_call *call)
 	}
 	if (ev->jobs.failed) {
 		api_fail_memory(ev, &call->fault);
-		return fail(ev);
+		return api_evaluation_fail(ev);
 	}
-	return go_jobs(ev, API_EVALUATE, phase_step);
+	return api_evaluation_go(ev, API_EVALUATE, phase_step);
 }
 
 /* ---- The beginning -------------------------------------------------------- */
@@ -412,8 +412,8 @@ size_t api_evaluation_begin(struct api_call *call, const struct api_request_form
 	if (!ev)
 		return api_call_fail_memory(call);
 	if (form->decode(ev, &call->fault) || api_tensors_begin(ev, &call->fault))
-		return fail(ev);
-	return go_jobs(ev, API_DECODE, plan_step);
+		return api_evaluation_fail(ev);
+	return api_evaluation_go(ev, API_DECODE, plan_step);
 }
 
 /* `curl -d` names a form unless told otherwise; what it sends is taken for
@@ -453,6 +453,22 @@ static size_t check_step(struct api_call *call)
 						    .is_plan = true};
 
 	return api_evaluation_begin(call, request_forms, &reply);
+}
+
+/* A claim is JSON. */
+static size_t verify_step(struct api_call *call)
+{
+	static const struct api_request_form request = {json_types, api_verify_decode};
+	static const struct api_request_form *const forms[] = {&request, NULL};
+	static const struct api_reply_form reply = {.follow = api_verify_follow,
+						    .encode_reply = api_verify_reply};
+
+	return api_evaluation_begin(call, forms, &reply);
+}
+
+void api_handle_verify(struct api_call *call)
+{
+	call->step = verify_step;
 }
 
 void api_handle_check(struct api_call *call)

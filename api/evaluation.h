@@ -137,13 +137,17 @@ struct api_reply_form {
 	/* Nothing is evaluated: the reply follows the plan, and a tensor may be
 	 * no more than its shape. */
 	bool is_plan;
+	/* What follows the evaluation, and ends in api_evaluation_reply(); NULL: a
+	 * look at what is not healthy, then encode_begin. */
+	api_step *follow;
 };
 
 struct api_evaluation {
 	struct api_call *call;
 	const struct api_reply_form *reply;
 	struct api_oip *oip; /* what only that protocol has */
-	json_t *made;        /* beside the document, or put together from it; with a reference */
+	struct api_verification *verification;
+	json_t *made; /* beside the document, or put together from it; with a reference */
 	const struct api_typed *typed;
 	size_t typed_count;
 	struct api_arena *arena;
@@ -173,6 +177,11 @@ struct api_evaluation {
 size_t api_evaluation_begin(struct api_call *call, const struct api_request_form *const *forms,
 			    const struct api_reply_form *reply);
 
+/* For what follows: the jobs, then `step`; the reply; the end with call->fault. */
+size_t api_evaluation_go(struct api_evaluation *ev, enum api_stage stage, api_step *step);
+size_t api_evaluation_reply(struct api_call *call);
+size_t api_evaluation_fail(struct api_evaluation *ev);
+
 /* ---- decode.c ------------------------------------------------------------- */
 
 void api_options_init(struct api_options *options);
@@ -192,6 +201,9 @@ enum api_problem api_item_decode(struct api_evaluation *ev, struct api_item *ite
 /* The document understood, but for the numbers.  A fault of one item of a batch
  * goes to the item; others are returned. */
 enum api_problem api_decode_request(struct api_evaluation *ev, struct api_fault *fault);
+
+/* The same without a look at the arrays that nothing has read. */
+enum api_problem api_decode_items(struct api_evaluation *ev, struct api_fault *fault);
 
 /* A body that is such a document. */
 enum api_problem api_decode(struct api_evaluation *ev, struct api_fault *fault);
@@ -326,7 +338,16 @@ enum api_problem api_tensors_end(struct api_evaluation *ev, struct api_fault *fa
 /* Gives back what the inputs took. */
 void api_tensors_drop(struct api_evaluation *ev);
 
+/* ---- verify.c -------------------------------------------------------------- */
+
+enum api_problem api_verify_decode(struct api_evaluation *ev, struct api_fault *fault);
+size_t api_verify_follow(struct api_call *call);
+size_t api_verify_reply(struct api_evaluation *ev);
+
 /* ---- plan.c ---------------------------------------------------------------- */
+
+/* The inputs of a term for the library; how many. */
+int api_term_inputs(const struct api_term *term, struct loss_input in[LOSS_INPUTS_MAX]);
 
 /* Layout and memory of each item whose inputs could be read. */
 enum api_problem api_items_plan(struct api_evaluation *ev, struct api_fault *fault);

@@ -112,7 +112,9 @@ static void write_body(struct api_text *text, const struct api_route *route)
 	api_text_member_open(text, "content", '{');
 	api_text_member_open(text, API_JSON, '{');
 	api_schema_member(text, "schema", route->request_schema, NULL);
-	write_examples(text);
+	/* Other requests are no evaluations of an example. */
+	if (route->handle == api_handle_evaluate || route->handle == api_handle_check)
+		write_examples(text);
 	api_text_close(text, '}');
 	write_file_media(text, route->file_request_schema);
 	api_text_close(text, '}');

@@ -46,12 +46,8 @@ static bool is_differentiated(const struct api_term *term, const struct api_oper
 	return operand->gradient >= 0 && term->weight != 0;
 }
 
-static enum api_problem plan_term(const struct api_item *item, struct api_term *term,
-				  struct api_fault *fault)
+int api_term_inputs(const struct api_term *term, struct loss_input in[LOSS_INPUTS_MAX])
 {
-	struct loss_input in[LOSS_INPUTS_MAX];
-	struct loss_error err;
-
 	for (int i = 0; i < term->operand_count; i++) {
 		const struct api_operand *operand = &term->operands[i];
 
@@ -60,9 +56,19 @@ static enum api_problem plan_term(const struct api_item *item, struct api_term *
 			.tensor = operand->tensor->value,
 			.differentiate = is_differentiated(term, operand),
 		};
-		term->look.narrowed[i] = (int64_t)operand->tensor->stats.narrowed;
 	}
-	if (loss_plan_init(&term->plan, &term->spec, in, term->operand_count, &err))
+	return term->operand_count;
+}
+
+static enum api_problem plan_term(const struct api_item *item, struct api_term *term,
+				  struct api_fault *fault)
+{
+	struct loss_input in[LOSS_INPUTS_MAX];
+	struct loss_error err;
+
+	for (int i = 0; i < term->operand_count; i++)
+		term->look.narrowed[i] = (int64_t)term->operands[i].tensor->stats.narrowed;
+	if (loss_plan_init(&term->plan, &term->spec, in, api_term_inputs(term, in), &err))
 		return api_loss_fail(term, item, &err, fault);
 	return API_PROBLEM_NONE;
 }

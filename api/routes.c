@@ -28,6 +28,16 @@ static const struct api_route routes[] = {
 		.file_request_schema = "FileRequest",
 	},
 	{
+		.method = "POST",
+		.path = "/v1/verify",
+		.flags = API_ROUTE_BODY,
+		.summary =
+			"Whether a loss and gradients computed elsewhere agree, and if not, why.",
+		.handle = api_handle_verify,
+		.request_schema = "VerifyRequest",
+		.reply_schema = "Verification",
+	},
+	{
 		.method = "GET",
 		.path = "/v1/losses",
 		.flags = API_ROUTE_IMMEDIATE | API_ROUTE_REPORT,

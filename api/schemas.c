@@ -102,6 +102,46 @@ static const struct row {
 	{"CheckCost", "needed", "integer", ""},
 	{"CheckCost", "limit", "integer", ""},
 
+	{"Claim", "loss?", "Tensor", "Reduced or not, as the request says."},
+	{"Claim", "gradients?", "{Tensor}", "By the names of the members of the request."},
+	{"WishedTolerance", "rtol?", "number",
+	 "1e-5 of float32, 1e-10 of float64, 2e-3 of float16, 2e-2 of bfloat16 unless given."},
+	{"WishedTolerance", "atol?", "number",
+	 "A tenth of the usual rtol, of the largest number in the tensor, unless given."},
+	{"WishedTolerance", "ulp?", "number", "4 unless given."},
+	{"Verification", "id?", "string|number", "The id of the request."},
+	{"Verification", "agrees", "boolean", "All that is claimed."},
+	{"Verification", "loss?", "Agreement", "Of the loss, if it is claimed."},
+	{"Verification", "gradients?", "{Agreement}", "Of the gradients that are claimed."},
+	{"Verification", "explanations", "[Explanation]",
+	 "What was tried to explain the difference, by really computing it; what explains it "
+	 "first. "
+	 "Empty where everything agrees."},
+	{"Agreement", "agrees", "boolean",
+	 "Each number is within atol + rtol times ours, or within ulp units in the last place. NaN "
+	 "agrees with NaN."},
+	{"Agreement", "count", "integer", "Of numbers."},
+	{"Agreement", "differing", "integer", "Of those that do not agree."},
+	{"Agreement", "ulp", "Real",
+	 "The largest difference in units in the last place of the dtype; NaN where the shapes "
+	 "differ."},
+	{"Agreement", "relative", "Real", "The largest relative difference."},
+	{"Agreement", "absolute", "Real", ""},
+	{"Agreement", "at", "[[integer]]", "The first places that differ, in index order."},
+	{"Agreement", "truncated", "boolean", "There are more places than are listed."},
+	{"Agreement", "claimed", "[Real]", "What stands at these places."},
+	{"Agreement", "computed", "[Real]", "And what we have there."},
+	{"Agreement", "tolerance", "Tolerance", "That was used."},
+	{"Tolerance", "rtol", "number", ""},
+	{"Tolerance", "atol", "number", ""},
+	{"Tolerance", "ulp", "number", ""},
+	{"Explanation", "name", "string", "What kind of explanation it is."},
+	{"Explanation", "say", "string", "What may have been done elsewhere."},
+	{"Explanation", "matches", "boolean", "Done here it gives all that is claimed."},
+	{"Explanation", "explains", "[string]",
+	 "What agrees then: \"loss\", \"gradients/logits\"."},
+	{"Explanation", "loss?", "LossObject", "The spec to be sent instead, where it is that."},
+
 	{"InferRequest", "id?", "string", "Echoed in the reply."},
 	{"InferRequest", "model_name?", "string", "The loss that the path names."},
 	{"InferRequest", "parameters?", "{string|number|boolean|null}",
@@ -610,7 +650,7 @@ static void write_losses(struct api_text *text)
 
 /* What may be asked with: a request, or an item of its batch. */
 struct asked {
-	bool is_item;
+	bool is_item, has_claim;
 	const char *tensor, *batch; /* notations */
 };
 
@@ -657,9 +697,15 @@ static void write_request(struct api_text *text, const struct asked *asked)
 	api_text_member_open(text, "properties", '{');
 	write_options(text, asked);
 	write_roles(text, asked);
+	if (asked->has_claim) {
+		api_schema_member(text, "claim", "Claim", "What was computed elsewhere.");
+		api_schema_member(text, "tolerance", "WishedTolerance", NULL);
+	}
 	api_text_close(text, '}');
 	api_schema_member(text, "additionalProperties", rest,
 			  "An input that a term of the loss reads by this name.");
+	if (asked->has_claim)
+		api_text_member_json(text, "required", "[\"loss\",\"claim\"]");
 	if (!asked->is_item)
 		api_text_member_json(text, "anyOf",
 				     "[{\"required\":[\"loss\"]},{\"required\":[\"batch\"]}]");
@@ -668,22 +714,28 @@ static void write_request(struct api_text *text, const struct asked *asked)
 
 static void write_evaluate_request(struct api_text *text)
 {
-	write_request(text, &(struct asked){false, "Tensor", "[EvaluateItem]"});
+	write_request(text, &(struct asked){.tensor = "Tensor", .batch = "[EvaluateItem]"});
 }
 
 static void write_evaluate_item(struct api_text *text)
 {
-	write_request(text, &(struct asked){true, "Tensor", NULL});
+	write_request(text, &(struct asked){.is_item = true, .tensor = "Tensor"});
+}
+
+static void write_verify_request(struct api_text *text)
+{
+	write_request(text,
+		      &(struct asked){.is_item = true, .has_claim = true, .tensor = "Tensor"});
 }
 
 static void write_check_request(struct api_text *text)
 {
-	write_request(text, &(struct asked){false, "Tensor|ShapeOnly", "[CheckItem]"});
+	write_request(text, &(struct asked){.tensor = "Tensor|ShapeOnly", .batch = "[CheckItem]"});
 }
 
 static void write_check_item(struct api_text *text)
 {
-	write_request(text, &(struct asked){true, "Tensor|ShapeOnly", NULL});
+	write_request(text, &(struct asked){.is_item = true, .tensor = "Tensor|ShapeOnly"});
 }
 
 /* ---- Codes and limits --------------------------------------------------------- */
@@ -740,6 +792,7 @@ static const struct {
 } derived[] = {
 	{"EvaluateRequest", write_evaluate_request},
 	{"EvaluateItem", write_evaluate_item},
+	{"VerifyRequest", write_verify_request},
 	{"CheckRequest", write_check_request},
 	{"CheckItem", write_check_item},
 	{"LossName", write_loss_name},
