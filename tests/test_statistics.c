@@ -10,6 +10,7 @@
 
 #include <check.h>
 
+#include "api/ask.h"
 #include "draw.h"
 #include "lib/diagnose/kernels.h"
 #include "lib/diagnose/select.h"
@@ -1104,6 +1105,55 @@ START_TEST(healthy_batches_have_no_finding)
 }
 END_TEST
 
+/* ---- As JSON ----------------------------------------------------------------------- */
+
+/* Rows of noise, one in forty of class 1 and the others of class 0: the answer is
+ * held against the contract with all the others. */
+static void post_imbalanced(const char *loss, int n, int c, struct answer *answer)
+{
+	size_t room = 200 + (size_t)n * (size_t)(c + 1) * 12;
+	char *body = malloc(room), *at = body;
+	uint64_t seed = 9;
+
+	at += sprintf(at, "{\"loss\":\"%s\",\"diagnostics\":\"full\",\"logits\":[", loss);
+	for (int row = 0; row < n; row++) {
+		at += sprintf(at, row ? ",%s" : "%s", c > 1 ? "[" : "");
+		for (int k = 0; k < c; k++)
+			at += sprintf(at, k ? ",%.4f" : "%.4f", bell(&seed));
+		at += sprintf(at, "%s", c > 1 ? "]" : "");
+	}
+	at += sprintf(at, "],\"targets\":[");
+	for (int row = 0; row < n; row++)
+		at += sprintf(at, row ? ",%d" : "%d", row % 40 == 7);
+	sprintf(at, "]}");
+	ask_post(body, answer);
+	answer_expect(answer, 200);
+	free(body);
+}
+
+START_TEST(statistics_are_told)
+{
+	static const char stats[] = "/diagnostics/stats/classes/";
+	static const struct {
+		const char *loss;
+		int n, c;
+		const char *has;
+	} cases[] = {
+		{"cross_entropy", 120, 3, "against_imbalance/weights/1/weights/2"},
+		{"cross_entropy", 120, 3, "confusion/1/2"},
+		{"cross_entropy", 120, 40, "confused/0/given"},
+		{"bce_with_logits", 120, 1, "against_imbalance/pos_weight"},
+	};
+	char pointer[120];
+	struct answer answer;
+
+	post_imbalanced(cases[_i].loss, cases[_i].n, cases[_i].c, &answer);
+	snprintf(pointer, sizeof pointer, "%s%s", stats, cases[_i].has);
+	ck_assert_msg(answer_at(&answer, pointer) != NULL, "%s: %s", pointer, answer.text);
+	answer_free(&answer);
+}
+END_TEST
+
 /* ---- The same bits on every machine ------------------------------------------ */
 
 #define KERNELS(isa)                                                                               \
@@ -1264,6 +1314,7 @@ Suite *statistics_suite(void)
 	tcase_add_test(findings, near_overflow);
 	tcase_add_test(findings, subnormal);
 	tcase_add_test(findings, cancellation);
+	tcase_add_loop_test(findings, statistics_are_told, 0, 4);
 	tcase_add_test(findings, healthy_batches_have_no_finding);
 	return suite;
 }

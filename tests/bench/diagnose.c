@@ -623,6 +623,129 @@ static bool saturated_samples(struct scene *scene, struct planted *planted)
 	return true;
 }
 
+/* ---- Plants: classes and near misses ---------------------------------------------- */
+
+static bool has_logit_rows(const struct scene *scene)
+{
+	return has_softmax(scene) && scene->form == LOSS_ROLE_LOGITS && scene->hard && scene->c > 1;
+}
+
+static bool single_class(struct scene *scene, struct planted *planted)
+{
+	(void)planted;
+	if (!scene->hard || scene->c < 2 || scene->rows < 48)
+		return false;
+	for (int64_t row = 0; row < scene->rows; row++)
+		scene_y(scene)[row] = scene_y(scene)[0];
+	return true;
+}
+
+static bool absent_class(struct scene *scene, struct planted *planted)
+{
+	double c = (double)scene->c, absent = (double)scene_draw(scene, scene->c);
+
+	(void)planted;
+	if (!scene->hard || scene->c < 3 || (double)scene->rows < c * (22 + log(c)))
+		return false;
+	for (int64_t row = 0; row < scene->rows; row++)
+		if (scene_y(scene)[row] == absent)
+			scene_y(scene)[row] = fmod(absent + 1, c);
+	return true;
+}
+
+static bool imbalanced_classes(struct scene *scene, struct planted *planted)
+{
+	(void)planted;
+	if (!scene->hard || has_param(scene, "gamma") || scene->rows < 48)
+		return false;
+	for (int64_t row = 0; row < scene->rows; row++)
+		scene_y(scene)[row] = row % 40 == 5;
+	return true;
+}
+
+/* All rows are right and sure of it, but for a few labels. */
+static bool wrong_labels(struct scene *scene, struct planted *planted)
+{
+	double *y = scene_y(scene);
+
+	if (!has_logit_rows(scene) || scene->rows < 60)
+		return false;
+	for (int64_t row = 0; row < scene->rows; row++)
+		scene_x(scene)[scene_element(scene, row, (int64_t)y[row])] += 40;
+	for (int64_t row = scene_draw(scene, 20); row < scene->rows; row += 25) {
+		y[row] = fmod(y[row] + 1, (double)scene->c);
+		plant_at(planted, row);
+	}
+	return true;
+}
+
+static bool sure_and_wrong(struct scene *scene, struct planted *planted)
+{
+	if (!has_logit_rows(scene) || scene->rows < 16)
+		return false;
+	for (int64_t row = 0; row < scene->rows; row++) {
+		int64_t wrong = ((int64_t)scene_y(scene)[row] + 1) % scene->c;
+
+		scene_x(scene)[scene_element(scene, row, wrong)] += 200;
+		plant_at(planted, row);
+	}
+	return true;
+}
+
+static bool one_logit(struct scene *scene, double value)
+{
+	int64_t row = scene_draw(scene, scene->rows);
+
+	if (!has_logit_rows(scene))
+		return false;
+	scene_x(scene)[scene_element(scene, row, (int64_t)scene_y(scene)[row])] = value;
+	return true;
+}
+
+static bool logit_near_float16(struct scene *scene, struct planted *planted)
+{
+	(void)planted;
+	return one_logit(scene, 33000 + 30000 * draw_uniform(&scene->seed));
+}
+
+static bool logit_near_float32(struct scene *scene, struct planted *planted)
+{
+	(void)planted;
+	return one_logit(scene, 1.8e38 + 1.5e38 * draw_uniform(&scene->seed));
+}
+
+static bool subnormal_inputs(struct scene *scene, struct planted *planted)
+{
+	if (scene->form != LOSS_ROLE_INPUT || scene->elements < 16)
+		return false;
+	for (int64_t i = 0; i < scene->elements; i++) {
+		scene_x(scene)[i] = 1e-40 * (1 + draw_uniform(&scene->seed));
+		plant_at(planted, i);
+	}
+	return true;
+}
+
+/* The divergence of a distribution from itself, rounded. */
+static bool cancelling_terms(struct scene *scene, struct planted *planted)
+{
+	(void)planted;
+	if (!is_divergence(scene) || scene->form != LOSS_ROLE_LOG_PROBS || scene->elements < 64)
+		return false;
+	for (int64_t i = 0; i < scene->elements; i++)
+		scene_x(scene)[i] = log(scene_y(scene)[i]);
+	return true;
+}
+
+static bool large_logits(struct scene *scene, struct planted *planted)
+{
+	(void)planted;
+	if (!has_logit_rows(scene) || scene->c < 4 || scene->rows < 40)
+		return false;
+	for (int64_t i = 0; i < scene->elements; i++)
+		scene_x(scene)[i] *= 8;
+	return true;
+}
+
 /* ---- The faults ------------------------------------------------------------------------ */
 
 static const struct fault {
@@ -673,6 +796,17 @@ static const struct fault {
 	{F(GRADIENT_VANISHING), 0, true, BATCH, tiny_gradients, 0},
 	{F(GRADIENT_ZERO_BUT_LOSS_HIGH), 0, true, SAMPLE, saturated_samples, 0},
 	{F(GRADIENT_ALL_ZERO), F(NO_POSITIVES), false, BATCH, no_positives, 0},
+	{F(SINGLE_CLASS_TARGETS), 0, true, BATCH, single_class, 0},
+	{F(CLASS_ABSENT), 0, true, BATCH, absent_class, 0},
+	{F(CLASS_IMBALANCE), 0, true, BATCH, imbalanced_classes, 2},
+	{F(SUSPECT_LABELS), 0, true, ROW, wrong_labels, 0},
+	{F(SATURATED), 0, true, ROW, sure_and_wrong, 0},
+	{F(NEAR_OVERFLOW_FLOAT16), 0, true, BATCH, logit_near_float16, 0},
+	{F(NEAR_OVERFLOW_BFLOAT16), F(NEAR_OVERFLOW_FLOAT32), true, BATCH, logit_near_float32, 0},
+	{F(NEAR_OVERFLOW_FLOAT32), 0, true, BATCH, logit_near_float32, 0},
+	{F(SUBNORMAL), 0, true, ELEMENT, subnormal_inputs, 0},
+	{F(CANCELLATION), 0, true, BATCH, cancelling_terms, 0},
+	{F(HIGH_INITIAL_LOSS), 0, true, BATCH, large_logits, 0},
 #undef F
 };
 
@@ -964,6 +1098,8 @@ static void bench_cost(const char *name, int64_t n, int64_t c)
 	void *memory = aligned_alloc(64, loss_diagnose_bytes(&e.plan, &full));
 	volatile bool healthy = false;
 
+	/* As the service does where it is asked for everything. */
+	e.out.losses = memory_take(&e.memory, (size_t)e.plan.rows * sizeof(float));
 	for (int round = 0; round < 9; round++) {
 		double start = now_s(), evaluated;
 
