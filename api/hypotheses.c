@@ -139,6 +139,15 @@ static void try_axes(struct api_dispute *dispute)
 		}
 }
 
+static int class_axis_of(const struct loss_spec *spec, int rank)
+{
+	const struct loss_maybe *given = &spec->common.class_axis;
+	int axis = given->set ? (int)given->value : rank == 1 ? 0 : 1;
+
+	axis += axis < 0 ? rank : 0;
+	return axis >= 0 && axis < rank ? axis : -1;
+}
+
 /* ---- Changes of the spec ------------------------------------------------------------ */
 
 static void try_reductions(struct api_dispute *dispute)
@@ -218,17 +227,22 @@ static void try_class_axes(struct api_dispute *dispute)
 	int rank = dispute->in[0].tensor.rank;
 
 	for (int axis = 0; rank > 1 && axis < rank; axis++)
-		set_param(dispute,
-			  add_trial(dispute, "class_axis", "The classes are on axis %d.", axis),
-			  "class_axis", real_value(axis));
+		if (axis != class_axis_of(dispute->spec, rank))
+			set_param(dispute,
+				  add_trial(dispute, "class_axis", "The classes are on axis %d.",
+					    axis),
+				  "class_axis", real_value(axis));
 }
 
-static void try_choices(struct api_dispute *dispute, const struct loss_param_row *row)
+static void try_choices(struct api_dispute *dispute, const struct loss_param_row *row,
+			loss_choice present)
 {
 	for (int i = 0; i < LOSS_CHOICES_MAX && row->choices[i]; i++)
-		set_param(dispute,
-			  add_trial(dispute, "parameter", "%s is %s.", row->name, row->choices[i]),
-			  row->name, text_value(row->choices[i]));
+		if ((loss_choice)i != present)
+			set_param(dispute,
+				  add_trial(dispute, "parameter", "%s is %s.", row->name,
+					    row->choices[i]),
+				  row->name, text_value(row->choices[i]));
 }
 
 static const void *member_of(const struct api_dispute *dispute, const struct loss_param_row *row,
@@ -272,7 +286,7 @@ static void try_param(struct api_dispute *dispute, const struct loss_param_row *
 					      .integer = !*(const loss_flag *)member});
 		return;
 	case LOSS_PARAM_CHOICE:
-		try_choices(dispute, row);
+		try_choices(dispute, row, *(const loss_choice *)member);
 		return;
 	case LOSS_PARAM_MAYBE:
 		if (maybe->set)
@@ -490,6 +504,7 @@ static bool fit_factor(const struct api_dispute *dispute, struct api_trial *tria
 			factor = api_agreement_factor(&dispute->parts[i].ours,
 						      &dispute->parts[i].claimed);
 	trial->view.factor = factor;
+	trial->is_fitted = true;
 	snprintf(trial->say, sizeof trial->say, "It is off by a constant factor, %.9g.", factor);
 	return isfinite(factor) && factor != 0;
 }
@@ -516,15 +531,6 @@ static void look(const struct api_dispute *dispute, struct api_trial *trial)
 
 /* ---- Activating
  * ---------------------------------------------------------------------------------- */
-
-static int class_axis_of(const struct loss_spec *spec, int rank)
-{
-	const struct loss_maybe *given = &spec->common.class_axis;
-	int axis = given->set ? (int)given->value : rank == 1 ? 0 : 1;
-
-	axis += axis < 0 ? rank : 0;
-	return axis >= 0 && axis < rank ? axis : -1;
-}
 
 static void put_real(const struct loss_tensor *tensor, int64_t i, double value)
 {

@@ -37,6 +37,7 @@ struct api_trial {
 	/* A view of what there is */
 	bool is_view;
 	struct api_view view; /* NaN as the factor: the one that fits best */
+	bool is_fitted;       /* and that was found: says less than a factor with a name */
 	/* or another evaluation */
 	bool changes_spec; /* the spec alone: it can be sent */
 	struct loss_spec spec;

@@ -490,12 +490,23 @@ static void write_trial(struct api_text *text, const struct api_verification *v,
 	api_text_close(text, '}');
 }
 
+/* A factor that fits is worth a word where nothing with a name does. */
+static bool is_told(const struct api_dispute *dispute, const struct api_trial *trial)
+{
+	bool is_named = false;
+
+	for (int i = 0; i < dispute->trial_count; i++)
+		is_named =
+			is_named || (dispute->trials[i].matches && !dispute->trials[i].is_fitted);
+	return trial->was_tried && !(trial->is_fitted && is_named);
+}
+
 static void write_trials(struct api_text *text, const struct api_verification *v)
 {
 	api_text_member_open(text, "explanations", '[');
 	for (int matches = 1; matches >= 0; matches--)
 		for (int i = 0; i < v->dispute.trial_count; i++)
-			if (v->dispute.trials[i].was_tried &&
+			if (is_told(&v->dispute, &v->dispute.trials[i]) &&
 			    v->dispute.trials[i].matches == (matches == 1))
 				write_trial(text, v, &v->dispute.trials[i]);
 	api_text_close(text, ']');

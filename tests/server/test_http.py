@@ -612,6 +612,31 @@ def check_exposition(test, text, openmetrics):
         test.assertIn((name), {name for name, _ in seen})
 
 
+class Verify(ServerTest):
+    def test_a_claim_is_explained(self):
+        plain = self.server.post(EXAMPLE).json
+        claim = {"loss": plain["sum"], "gradients": plain["gradients"]}
+        reply = self.server.post({**EXAMPLE, "claim": claim}, "/v1/verify").json
+        self.assertFalse(reply["agrees"])
+        self.assertTrue(reply["gradients"]["logits"]["agrees"])
+        first = [one for one in reply["explanations"] if one["matches"] and "loss" in one][0]
+        self.assertEqual(first["loss"], {"name": "cross_entropy", "reduction": "sum"})
+        again = {**EXAMPLE, "loss": first["loss"], "claim": {"loss": plain["sum"]}}
+        self.assertTrue(self.server.post(again, "/v1/verify").json["agrees"])
+
+    def test_large_claims_are_verified_by_the_workers(self):
+        body = json.loads(large_body(300))
+        plain = self.server.post(body).json
+        for factor, name in ((1, None), (-1, "sign")):
+            gradient = [[factor * number for number in row] for row in plain["gradients"]["logits"]]
+            claim = {"loss": plain["loss"], "gradients": {"logits": gradient}}
+            reply = self.server.post({**body, "claim": claim}, "/v1/verify").json
+            self.assertEqual(reply["agrees"], name is None)
+            matching = [one["name"] for one in reply["explanations"] if one["matches"]]
+            self.assertEqual(matching, [name] if name else [])
+        self.server.await_idle()
+
+
 class Check(ServerTest):
     def test_time_comes_from_what_was_measured(self):
         body = {"loss": "cross_entropy", "logits": {"shape": [4000, 1000]}, "targets": {"shape": [4000]}}
