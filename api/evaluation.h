@@ -33,6 +33,7 @@ struct api_tensor {
 	const struct api_typed *typed; /* NULL: of any numbers */
 	struct loss_tensor value;      /* before it is read: dtype, rank and shape only */
 	bool reshaped;                 /* the shape is the request's, not the array's */
+	bool is_borrowed;              /* the data is in the body of the request */
 	struct api_reader reader;
 	struct api_typed_reader binary;
 	struct api_read_stats stats;

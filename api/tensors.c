@@ -364,6 +364,12 @@ static size_t tensor_bytes(const struct api_tensor *t)
 
 static bool begin_binary(struct api_evaluation *ev, struct api_tensor *t)
 {
+	if (api_typed_is_tensor(t->typed, t->value.dtype)) {
+		t->value.data = t->typed->data;
+		t->is_borrowed = true;
+		return true;
+	}
+
 	void *data = api_arena_alloc_aligned64(ev->arena, tensor_bytes(t));
 
 	t->value.data = data;
@@ -405,6 +411,8 @@ static enum api_problem read_end(struct api_evaluation *ev, struct api_tensor *t
 	const struct loss_tensor shaped = t->value;
 	char path[API_SOURCE_BYTES_MAX];
 
+	if (t->is_borrowed)
+		return API_PROBLEM_NONE;
 	if (is_binary(t->typed))
 		return api_typed_read_end(&t->binary, t->source, &t->stats, fault);
 	if (!t->array)
@@ -440,17 +448,19 @@ enum api_problem api_tensors_end(struct api_evaluation *ev, struct api_fault *fa
 	return API_PROBLEM_NONE;
 }
 
+static size_t room_of(const struct api_tensor *t)
+{
+	return t->array ? (size_t)t->array->numbers * loss_dtype_bytes(t->value.dtype)
+			: tensor_bytes(t);
+}
+
 void api_tensors_drop(struct api_evaluation *ev)
 {
 	for (struct api_tensor *t = ev->tensors; t; t = t->next) {
-		if (is_binary(t->typed))
-			api_arena_drop(ev->arena, (void *)t->value.data, tensor_bytes(t));
-		if (is_binary(t->typed))
-			t->value.data = NULL;
-		if (!t->array)
+		if (!t->array && !is_binary(t->typed))
 			continue;
-		api_arena_drop(ev->arena, (void *)t->value.data,
-			       (size_t)t->array->numbers * loss_dtype_bytes(t->value.dtype));
+		if (!t->is_borrowed)
+			api_arena_drop(ev->arena, (void *)t->value.data, room_of(t));
 		t->value.data = NULL;
 	}
 }

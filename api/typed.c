@@ -187,7 +187,7 @@ bool api_typed_read_begin(struct api_typed_reader *reader, const struct api_type
 }
 
 /* The same bits on both sides. */
-static bool is_plain(const struct api_typed_reader *reader)
+static bool is_plain(const struct api_typed *typed, enum loss_dtype dtype)
 {
 	static const enum api_type same[] = {
 		[LOSS_FLOAT32] = API_FP32,
@@ -195,7 +195,12 @@ static bool is_plain(const struct api_typed_reader *reader)
 		[LOSS_INT64] = API_INT64,
 	};
 
-	return reader->typed->type == same[reader->dtype];
+	return typed->type == same[dtype];
+}
+
+bool api_typed_is_tensor(const struct api_typed *typed, enum loss_dtype dtype)
+{
+	return is_plain(typed, dtype) && (uintptr_t)typed->data % loss_dtype_bytes(dtype) == 0;
 }
 
 static void read_tile(const struct api_typed_reader *reader, struct api_typed_chunk *chunk,
@@ -225,7 +230,7 @@ void api_typed_read_chunk(struct api_typed_reader *reader, size_t chunk)
 
 	end = end < reader->typed->elements ? end : reader->typed->elements;
 	reader->chunks[chunk] = (struct api_typed_chunk){0};
-	if (is_plain(reader)) {
+	if (is_plain(reader->typed, reader->dtype)) {
 		memcpy((char *)reader->out + first * bytes, reader->typed->data + first * bytes,
 		       (end - first) * bytes);
 		return;

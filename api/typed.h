@@ -72,6 +72,10 @@ struct api_typed {
 bool api_typed_size(enum api_type type, int rank, const int64_t *shape, uint64_t *elements,
 		    uint64_t *bytes);
 
+/* Whether the bytes, where they are, are a tensor of this dtype: then there is
+ * nothing to read. */
+bool api_typed_is_tensor(const struct api_typed *typed, enum loss_dtype dtype);
+
 struct api_typed_chunk; /* private */
 
 struct api_typed_reader {

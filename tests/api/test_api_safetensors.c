@@ -54,17 +54,21 @@ static char *read_case(int index, const char *name, size_t *bytes)
 	return text;
 }
 
-/* A copy at an odd address, without a byte behind it. */
+/* Where the file begins: at an odd address tensors have to be copied. */
+static size_t misplaced = 1;
+
+/* A copy without a byte behind it. */
 static void ask_bytes(struct api *api, const char *file, size_t bytes, const char *accept,
 		      enum schedule schedule)
 {
 	const struct api_header headers[] = {{"content-type", FILE_TYPE}, {"accept", accept}};
-	char *room = malloc(bytes + 1);
+	char *room = malloc(bytes + misplaced);
 
 	ck_assert_ptr_nonnull(room);
-	memcpy(room + 1, file, bytes);
+	memcpy(room + misplaced, file, bytes);
 	teardown();
-	ask_with(api, "POST", "/v1/evaluate", room + 1, bytes, headers, 2, schedule, &answer);
+	ask_with(api, "POST", "/v1/evaluate", room + misplaced, bytes, headers, 2, schedule,
+		 &answer);
 	free(room);
 }
 
@@ -192,6 +196,7 @@ START_TEST(file_is_answered_in_a_file)
 	char *first = NULL;
 
 	for (enum schedule schedule = ASK_FORWARD; schedule < ASK_SCHEDULES; schedule++) {
+		misplaced = schedule % 2;
 		ask_case(_i, FILE_TYPE, schedule);
 		answer_expect(&answer, 200);
 		ck_assert_str_eq(answer.content_type, FILE_TYPE);
@@ -513,6 +518,44 @@ START_TEST(cut_files)
 }
 END_TEST
 
+/* The same file asks for a check. */
+START_TEST(file_is_checked)
+{
+	const struct api_header header = {"content-type", FILE_TYPE};
+	size_t bytes;
+	char *file = make_file(bad[0].header, bad[0].bytes, &bytes);
+
+	ask_with(ask_api(), "POST", "/v1/check", file, bytes, &header, 1, ASK_FORWARD, &answer);
+	free(file);
+	answer_expect(&answer, 200);
+	ck_assert_double_eq(answer_number(&answer, "/terms/0/elements"), 2);
+	ck_assert_double_eq(answer_number(&answer, "/numbers/needed"), 4);
+}
+END_TEST
+
+/* A tensor is read where it lies in the body if it can be. */
+START_TEST(body_is_not_copied)
+{
+	const struct api_header headers[] = {{"content-type", FILE_TYPE}, {"accept", FILE_TYPE}};
+	static const char header[] =
+		"{'__metadata__': {'lossd': '{\\'loss\\': \\'mse\\', \\'diagnostics\\': "
+		"\\'off\\'}'}, 'input': {'dtype': 'F32', "
+		"'shape': [250000], 'data_offsets': [0, 1000000]}, 'targets': {'dtype': 'F32', "
+		"'shape': "
+		"[250000], 'data_offsets': [1000000, 2000000]}}";
+	char padded[sizeof header + 8];
+	size_t bytes;
+
+	snprintf(padded, sizeof padded, "%s%*s", header, (int)(8 - (sizeof header - 1) % 8), "");
+	char *file = make_file(padded, 2000000, &bytes);
+	ask_with(ask_api(), "POST", "/v1/evaluate", file, bytes, headers, 2, ASK_FORWARD, &answer);
+	free(file);
+	ck_assert_int_eq(answer.status, 200);
+	/* The gradient and some rooms to work in, where each input would be as much again. */
+	ck_assert_uint_lt(answer.peak_bytes, 1500000);
+}
+END_TEST
+
 START_TEST(elements_are_limited)
 {
 	struct api api = *ask_api();
@@ -566,6 +609,8 @@ Suite *api_safetensors_suite(void)
 	tcase_add_loop_test(tcase, bad_file, 0, sizeof bad / sizeof bad[0]);
 	tcase_add_test(tcase, length_of_the_header);
 	tcase_add_loop_test(tcase, cut_files, 0, case_count);
+	tcase_add_test(tcase, file_is_checked);
+	tcase_add_test(tcase, body_is_not_copied);
 	tcase_add_test(tcase, elements_are_limited);
 	tcase_add_loop_test(tcase, nth_allocation_fails, 0, case_count);
 	suite_add_tcase(suite, tcase);
