@@ -154,7 +154,11 @@ struct loss_slopes {
 struct loss_overlap loss_overlap_of(const struct loss_eval *e, int64_t unit);
 bool loss_smoothing_decides(const struct loss_eval *e, const struct loss_overlap *sums);
 
-enum loss_row_layout { LOSS_ROWS_ACROSS, LOSS_ROWS_SHORT, LOSS_ROWS_STRIDED };
+enum loss_row_layout {
+	LOSS_ROWS_ACROSS,  /* long contiguous rows */
+	LOSS_ROWS_COPIED,  /* rows of few classes */
+	LOSS_ROWS_STRIDED, /* rows of many classes with pixels behind them */
+};
 
 enum loss_rounding { ROUNDING_NONE, ROUNDING_INPUTS, ROUNDING_FAMILY, ROUNDING_OUTPUTS };
 
@@ -207,7 +211,7 @@ struct loss_eval {
 
 	/* Rowwise. */
 	enum loss_row_layout row_layout;
-	int64_t rows_together; /* across: rows between the passes over them */
+	int64_t rows_together; /* that take a pass, or are copied, together */
 	int64_t ignore_index;  /* INT64_MIN: none */
 	double label_smoothing;
 	bool log_targets; /* soft targets are given as logarithms */
@@ -268,6 +272,8 @@ struct loss_impl {
 
 enum {
 	LOSS_BLOCK_ELEMENTS = 16384, /* elements of a block, about */
+	LOSS_COPY_BYTES = 32768,     /* of a copy of rows */
+	LOSS_COPY_GROUPS = 4,        /* in it; of pixels, a few cache lines a class */
 	LOSS_CHUNK = 1024,           /* elements of a broadcast operand spread out at once */
 	LOSS_STREAM_BYTES = 4 << 20, /* gradients of as much leave no trace in the caches */
 };

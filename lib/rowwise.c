@@ -10,7 +10,10 @@
 
 #include "loss_impl.h"
 
-enum { ACROSS_ELEMENTS = 8192, SHORT_CLASSES = 64 };
+enum {
+	ACROSS_ELEMENTS = 8192, /* of rows that take their passes together */
+	SHORT_CLASSES = 32,     /* of a row that is transposed */
+};
 
 static size_t real_bytes(const struct loss_eval *e)
 {
@@ -70,6 +73,25 @@ static bool skips_masked_rows(const struct loss_eval *e)
 	       e->spec.loss->traits & LOSS_HAS_SOFTMAX;
 }
 
+/* Where every row whose target counts does: a loop without a branch. */
+static void count_targets(const struct loss_eval *e, int64_t begin, int64_t end,
+			  struct loss_partial *out)
+{
+	const int64_t *y = e->in[1].data;
+	int64_t units = 0;
+	bool bad = false;
+
+	for (int64_t row = begin; row < end; row++) {
+		bool valid = (uint64_t)y[row] < (uint64_t)e->c, ignored = y[row] == e->ignore_index;
+
+		units += valid & !ignored;
+		bad |= !valid & !ignored;
+	}
+	out->units = units;
+	out->count = (double)units;
+	out->flags |= bad ? LOSS_BAD_INDEX : 0;
+}
+
 static void count_rows(const struct loss_eval *e, int64_t block, struct loss_partial *out)
 {
 	int64_t begin = block * LOSS_BLOCK_ELEMENTS;
@@ -78,6 +100,10 @@ static void count_rows(const struct loss_eval *e, int64_t block, struct loss_par
 	bool weighted = y && e->class_weights && e->spec.loss->impl->weight_sum;
 	bool skip = skips_masked_rows(e), plain = !e->in[e->mask].data && !skip;
 
+	if (y && plain && !weighted) {
+		count_targets(e, begin, end, out);
+		return;
+	}
 	for (int64_t row = begin; row < end; row++) {
 		int64_t at = y ? y[row] : 0;
 
@@ -113,27 +139,43 @@ static void count_elements(const struct loss_eval *e, int64_t block, struct loss
 
 /* ---- The plan ------------------------------------------------------------- */
 
+/* Groups of rows that fit into a copy. */
+static int64_t groups_in_copy(const struct loss_eval *e)
+{
+	int64_t bytes = loss_max_i64(e->c, 1) * group_of(e) * (int64_t)real_bytes(e);
+
+	return LOSS_COPY_BYTES / bytes;
+}
+
+static enum loss_row_layout row_layout(const struct loss_eval *e)
+{
+	if (e->d == 1 && (e->c > SHORT_CLASSES || (e->hard && e->form != LOSS_ROLE_LOGITS)))
+		return LOSS_ROWS_ACROSS;
+	return groups_in_copy(e) > 0 ? LOSS_ROWS_COPIED : LOSS_ROWS_STRIDED;
+}
+
 static void lay_out_rows(struct loss_eval *e)
 {
-	int64_t group = group_of(e), rows = e->n * e->d;
+	int64_t group = group_of(e), c = loss_max_i64(e->c, 1);
 
-	if (e->d != 1) {
-		e->row_layout = LOSS_ROWS_STRIDED;
+	e->row_layout = row_layout(e);
+	e->block_total = e->n * e->d;
+	switch (e->row_layout) {
+	case LOSS_ROWS_ACROSS:
+		e->rows_together = loss_min_i64(group, loss_max_i64(1, ACROSS_ELEMENTS / c));
+		break;
+	case LOSS_ROWS_COPIED:
+		e->rows_together = group * loss_min_i64(LOSS_COPY_GROUPS, groups_in_copy(e));
+		break;
+	case LOSS_ROWS_STRIDED:
+		e->rows_together = 1;
 		e->block_total = e->n * loss_ceil_div(e->d, group);
-		e->block_units =
-			loss_max_i64(1, LOSS_BLOCK_ELEMENTS / (loss_max_i64(e->c, 1) * group));
-		return;
+		c *= group;
+		break;
 	}
-	e->row_layout = e->c > SHORT_CLASSES ? LOSS_ROWS_ACROSS : LOSS_ROWS_SHORT;
-	e->rows_together =
-		loss_min_i64(group, loss_max_i64(1, ACROSS_ELEMENTS / loss_max_i64(e->c, 1)));
-	e->block_total = rows;
-	e->block_units = loss_max_i64(1, LOSS_BLOCK_ELEMENTS / loss_max_i64(e->c, 1));
 	/* Whole groups, so that the rows of a group never depend on the blocks. */
-	if (e->row_layout == LOSS_ROWS_SHORT)
-		e->block_units = loss_ceil_div(e->block_units, group) * group;
-	else
-		e->block_units = loss_ceil_div(e->block_units, e->rows_together) * e->rows_together;
+	e->block_units = loss_max_i64(1, LOSS_BLOCK_ELEMENTS / c);
+	e->block_units = loss_ceil_div(e->block_units, e->rows_together) * e->rows_together;
 }
 
 static enum loss_code check_soft(const struct loss_eval *e, struct loss_error *err)

@@ -29,7 +29,7 @@ INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *
 	return w * q * cost;
 }
 
-ROW_LOSS(cross_entropy, term)
+ROW_LOSS(cross_entropy, term, LINEAR)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_cross_entropy = {

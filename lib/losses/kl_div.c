@@ -71,7 +71,7 @@ INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *
 
 ELEMENT_FORM(log_probs, 2, of_log_probs)
 ELEMENT_FORM(probs, 2, of_probs)
-ROW_FUNCTIONS(term)
+ROW_FUNCTIONS(term, LINEAR)
 
 const struct loss_kernels LOSS_KERNELS(kl_div) = {
 	.main = {block_of, probs_block, log_probs_block},

@@ -21,7 +21,7 @@ INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *
 	return w * q * cost;
 }
 
-ROW_LOSS(nll_loss, term)
+ROW_LOSS(nll_loss, term, LINEAR)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_nll_loss = {

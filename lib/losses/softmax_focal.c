@@ -39,7 +39,7 @@ INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *
 	return w * q * cost;
 }
 
-ROW_LOSS(softmax_focal, term)
+ROW_LOSS(softmax_focal, term, NOT_LINEAR)
 
 #if LOSS_DESCRIBES
 static double class_factor(const void *params, int64_t k)

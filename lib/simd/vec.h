@@ -85,6 +85,11 @@ typedef real_int ivec __attribute__((vector_size(VEC_BYTES)));
 typedef real_uint uvec __attribute__((vector_size(VEC_BYTES)));
 typedef double dvec __attribute__((vector_size(VEC_BYTES)));
 
+/* A vec is a row of 16-byte pieces; x86 shuffles best inside one. */
+enum { PIECE = 16 / (int)sizeof(real), PIECES = LANES / PIECE };
+
+typedef real piece __attribute__((vector_size(16)));
+
 /* What depends on the dtype: BY_REAL(sqrtf, sqrt). */
 #if LOSS_REAL == 32
 #define BY_REAL(f32, f64) f32
@@ -163,6 +168,17 @@ INLINE void v_stream_end(void)
 #ifdef X86
 	_mm_sfence();
 #endif
+}
+
+/* Ask for what will be read or written soon; any address will do. */
+INLINE void prefetch(const real *p)
+{
+	__builtin_prefetch(p, 0, 2);
+}
+
+INLINE void prefetch_to_write(const real *p)
+{
+	__builtin_prefetch(p, 1, 2);
 }
 
 /* ---- Bits ----------------------------------------------------------------- */
@@ -264,6 +280,19 @@ INLINE mask v_ne(vec a, vec b)
 	return COMPARE(a, !=, b, _CMP_NEQ_UQ);
 }
 
+INLINE mask v_eq_int(ivec a, ivec b)
+{
+#if SIMD_AVX512
+	return BY_REAL(_mm512_cmpeq_epi32_mask, _mm512_cmpeq_epi64_mask)((__m512i)a, (__m512i)b);
+#elif SIMD_SSE2 && LOSS_REAL == 64
+	/* Both halves; gcc 12 fails on a == b. */
+	const __m128i halves = _mm_cmpeq_epi32((__m128i)a, (__m128i)b);
+	return (mask)_mm_and_si128(halves, _mm_shuffle_epi32(halves, 0xb1));
+#else
+	return a == b;
+#endif
+}
+
 INLINE mask v_isnan(vec x)
 {
 	return v_ne(x, x);
@@ -296,7 +325,12 @@ INLINE mask m_none(void)
 
 INLINE mask m_and(mask a, mask b)
 {
+#if SIMD_SSE2
+	/* gcc 12 fails to compile what it finds out about & and | of float64. */
+	return (mask)_mm_and_pd((__m128d)a, (__m128d)b);
+#else
 	return (mask)(a & b);
+#endif
 }
 
 INLINE mask m_or(mask a, mask b)
@@ -362,6 +396,9 @@ INLINE vec v_select(mask m, vec a, vec b)
 	return X86_REAL(mask_blend)(m, b, a);
 #elif SIMD_AVX2
 	return X86_REAL(blendv)(b, a, (vec)m);
+#elif SIMD_SSE2
+	return (vec)_mm_or_pd(_mm_and_pd((__m128d)m, (__m128d)a),
+			      _mm_andnot_pd((__m128d)m, (__m128d)b));
 #else
 	return (vec)((m & (ivec)a) | (~m & (ivec)b));
 #endif
@@ -372,6 +409,8 @@ INLINE vec v_and(mask m, vec x)
 {
 #if SIMD_AVX512
 	return X86_REAL(maskz_mov)(m, x);
+#elif SIMD_SSE2
+	return (vec)_mm_and_pd((__m128d)m, (__m128d)x);
 #else
 	return (vec)(m & (ivec)x);
 #endif
@@ -532,6 +571,26 @@ INLINE ivec v_to_int(vec x)
 #endif
 }
 
+typedef int64_t wide_ivec __attribute__((vector_size(VEC_BYTES)));
+
+/* LANES 64-bit integers, each cut to the width of a real. */
+INLINE ivec v_cut(const wide_ivec *wide)
+{
+#if LOSS_REAL == 64
+	return (ivec)wide[0];
+#elif SIMD_AVX512
+	const __m512i low = _mm512_castsi256_si512(_mm512_cvtepi64_epi32((__m512i)wide[0]));
+	return (ivec)_mm512_inserti64x4(low, _mm512_cvtepi64_epi32((__m512i)wide[1]), 1);
+#elif SIMD_AVX2
+	const __m256i even = (__m256i)_mm256_shuffle_ps((__m256)wide[0], (__m256)wide[1], 0x88);
+	return (ivec)_mm256_permute4x64_epi64(even, 0xd8);
+#else
+	ivec v;
+	UNROLL for (int i = 0; i < LANES; i++) v[i] = (int32_t)wide[i / 2][i % 2];
+	return v;
+#endif
+}
+
 /* ---- Tails ---------------------------------------------------------------- */
 
 /* The first n elements, 0 <= n <= LANES, and fill behind them; reads no others. */
@@ -649,17 +708,148 @@ INLINE void acc_add_mul(struct acc *a, int r, vec x, vec y)
 
 #endif
 
-/* The sum of the group: halves are added until one number is left. */
+/* The sum of n dvecs: halves are added until one number is left. */
+INLINE double acc_fold(const dvec *v, int n)
+{
+	dvec t[DVEC_REGS];
+	memcpy(t, v, (size_t)n * sizeof(*v));
+	UNROLL for (int half = n / 2; half > 0; half /= 2) UNROLL for (int i = 0; i < half; i++)
+		t[i] += t[i + half];
+#if SIMD_AVX512
+	const __m512d eight = (__m512d)t[0];
+	const __m256d four = _mm512_castpd512_pd256(eight) + _mm512_extractf64x4_pd(eight, 1);
+#elif SIMD_AVX2
+	const __m256d four = (__m256d)t[0];
+#endif
+#if SIMD_AVX512 || SIMD_AVX2
+	const __m128d two = _mm256_castpd256_pd128(four) + _mm256_extractf128_pd(four, 1);
+#else
+	const dvec two = t[0];
+#endif
+	return two[0] + two[1];
+}
+
+/* The sum of the group. */
 INLINE double acc_sum(const struct acc *a)
 {
-	struct acc t = *a;
-	UNROLL for (int half = DVEC_REGS / 2; half > 0; half /= 2)
-		UNROLL for (int i = 0; i < half; i++) t.v[i] += t.v[i + half];
-	dvec s = t.v[0];
-	UNROLL for (int half = DVEC_LANES / 2; half > 0; half /= 2)
-		UNROLL for (int i = 0; i < half; i++) s[i] += s[i + half];
-	return s[0];
+	return acc_fold(a->v, DVEC_REGS);
 }
+
+/* Adds the sums of b times x, register r. */
+INLINE void acc_add_scaled(struct acc *a, const struct acc *b, int r, vec x)
+{
+#if LOSS_REAL == 32
+	a->v[2 * r] += b->v[2 * r] * v_widen_low(x);
+	a->v[2 * r + 1] += b->v[2 * r + 1] * v_widen_high(x);
+#else
+	a->v[r] += b->v[r] * x;
+#endif
+}
+
+/* Divides the sums of register r by 1 + x. */
+INLINE void acc_divide_by_1_plus(struct acc *a, int r, vec x)
+{
+#if LOSS_REAL == 32
+	a->v[2 * r] /= 1 + v_widen_low(x);
+	a->v[2 * r + 1] /= 1 + v_widen_high(x);
+#else
+	a->v[r] /= 1 + x;
+#endif
+}
+
+/* The sums of register r, rounded to the dtype. */
+INLINE vec acc_round(const struct acc *a, int r)
+{
+#if LOSS_REAL == 64
+	return a->v[r];
+#elif SIMD_AVX512
+	const __m256 low = _mm512_cvtpd_ps((__m512d)a->v[2 * r]);
+	const __m256 high = _mm512_cvtpd_ps((__m512d)a->v[2 * r + 1]);
+	return (vec)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+#elif SIMD_AVX2
+	return (vec)_mm256_set_m128(_mm256_cvtpd_ps((__m256d)a->v[2 * r + 1]),
+				    _mm256_cvtpd_ps((__m256d)a->v[2 * r]));
+#else
+	vec v;
+	UNROLL for (int i = 0; i < LANES; i++) v[i] =
+		(real)a->v[2 * r + i / DVEC_LANES][i % DVEC_LANES];
+	return v;
+#endif
+}
+
+/*
+ * ---- Sums of exponentials, in float64 --------------------------------------
+ *
+ * Of numbers from 0 to 1, or NaN.  Such a float32, its bits moved up by 29
+ * places, is a float64 that is 2^896 times smaller, denormal ones included: that
+ * takes a third of the time of the conversion, which would take a third of the
+ * time of a softmax.  A NaN becomes a number larger than any sum.
+ */
+#if LOSS_REAL == 32
+
+struct exp_acc {
+	dvec even[REGS], odd[REGS]; /* lanes of each register */
+};
+
+#define EXP_ACC_SCALE 0x1p896
+#define EXP_ACC_NAN   0x1p127 /* and what is above, scaled */
+
+INLINE struct exp_acc exp_acc_zero(void)
+{
+	struct exp_acc a;
+	UNROLL for (int r = 0; r < REGS; r++) a.even[r] = a.odd[r] = (dvec){0};
+	return a;
+}
+
+INLINE void exp_acc_add(struct exp_acc *a, int r, vec x)
+{
+	typedef uint64_t bits __attribute__((vector_size(VEC_BYTES)));
+	const bits all = UINT64_C(0xffffffff) << 29 | (bits){0};
+	a->even[r] += (dvec)((bits)x << 29 & all);
+	a->odd[r] += (dvec)((bits)x >> 3 & all);
+}
+
+INLINE double exp_acc_sum(const struct exp_acc *a)
+{
+	dvec pairs[REGS];
+	UNROLL for (int r = 0; r < REGS; r++) pairs[r] = a->even[r] + a->odd[r];
+	const double sum = acc_fold(pairs, REGS) * EXP_ACC_SCALE;
+	return sum < EXP_ACC_NAN ? sum : (double)NAN;
+}
+
+/* The sums of register r less 1, lane by lane, rounded to the dtype. */
+INLINE vec exp_acc_less_1(const struct exp_acc *a, int r)
+{
+	const dvec even = a->even[r] * EXP_ACC_SCALE - 1, odd = a->odd[r] * EXP_ACC_SCALE - 1;
+	vec v;
+#if SIMD_AVX512
+	const __m512i places =
+		_mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+	v = (vec)_mm512_permutex2var_ps(_mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)even)),
+					places,
+					_mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)odd)));
+#elif SIMD_AVX2
+	const __m128 e = _mm256_cvtpd_ps((__m256d)even), o = _mm256_cvtpd_ps((__m256d)odd);
+	v = (vec)_mm256_set_m128(_mm_unpackhi_ps(e, o), _mm_unpacklo_ps(e, o));
+#else
+	UNROLL for (int i = 0; i < LANES; i++) v[i] = (real)(i % 2 ? odd : even)[i / 2];
+#endif
+	return v_select(v_lt(v, v_set((real)EXP_ACC_NAN)), v, v_set((real)NAN));
+}
+
+#else
+
+#define exp_acc      acc
+#define exp_acc_zero acc_zero
+#define exp_acc_add  acc_add
+#define exp_acc_sum  acc_sum
+
+INLINE vec exp_acc_less_1(const struct acc *a, int r)
+{
+	return a->v[r] - 1;
+}
+
+#endif
 
 /* ---- The maximum of a group ----------------------------------------------- */
 
@@ -687,8 +877,19 @@ INLINE real gmax_result(const struct gmax *g)
 	UNROLL for (int half = REGS / 2; half > 0; half /= 2) UNROLL for (int i = 0; i < half; i++)
 		t.v[i] = v_max(t.v[i], t.v[i + half]);
 	vec m = t.v[0];
-	UNROLL for (int half = LANES / 2; half > 0; half /= 2) UNROLL for (int i = 0; i < half; i++)
-		m[i] = m[i] > m[i + half] ? m[i] : m[i + half];
+#if SIMD_AVX512
+	/* By hand: gcc takes all lanes apart. */
+	m = v_max(m, (vec)_mm512_shuffle_f64x2((dvec)m, (dvec)m, 0xe));
+	m = v_max(m, (vec)_mm512_shuffle_f64x2((dvec)m, (dvec)m, 0x1));
+	UNROLL for (int half = PIECE / 2; half > 0; half /= 2)
+#elif SIMD_AVX2
+	m = v_max(m, (vec)_mm256_permute2f128_pd((dvec)m, (dvec)m, 0x1));
+	UNROLL for (int half = PIECE / 2; half > 0; half /= 2)
+#else
+	UNROLL for (int half = LANES / 2; half > 0; half /= 2)
+#endif
+		UNROLL for (int i = 0; i < half; i++) m[i] =
+			m[i] > m[i + half] ? m[i] : m[i + half];
 	return m[0];
 }
 
@@ -703,10 +904,6 @@ INLINE real gmax_result(const struct gmax *g)
  * i holds the columns of row p * PIECE + i, and each piece is transposed in
  * itself.
  */
-enum { PIECE = 16 / (int)sizeof(real), PIECES = LANES / PIECE };
-
-typedef real piece __attribute__((vector_size(16)));
-
 /* The first n elements, 1 <= n <= PIECE, and 0 behind them. */
 INLINE piece piece_load(const real *p, int n)
 {

@@ -1,0 +1,406 @@
+/*
+ * Rows across the lanes: one row at a time, GROUP classes side by side.
+ *
+ * A row is read for its maximum, then for the exponentials, which are kept where
+ * the gradient will be, so that the last pass only multiplies.  Several short
+ * rows take each pass together; while they are worked on, the rows behind them
+ * are fetched.
+ */
+#ifndef LOSS_SIMD_ROWS_ACROSS_H
+#define LOSS_SIMD_ROWS_ACROSS_H
+
+#include "rowwise.h"
+
+/* How many of the classes from i on are in a register; not positive: none. */
+INLINE int classes_left(int64_t c, int64_t i)
+{
+	return (int)loss_max_i64(0, loss_min_i64(LANES, c - i));
+}
+
+/* The place of the registers of a row. */
+INLINE struct place across_place(int64_t element, int n)
+{
+	static const int64_t lane[GROUP] = {
+		0,
+		1,
+		2,
+		3,
+		4,
+		5,
+		6,
+		7,
+#if LOSS_REAL == 32
+		8,
+		9,
+		10,
+		11,
+		12,
+		13,
+		14,
+		15,
+#endif
+	};
+
+	return (struct place){lane, element, n};
+}
+
+/*
+ * A row of a softmax has GROUP classes at least, and its last group begins early
+ * rather than end late; the first `again` lanes of it were there before.
+ */
+INLINE int64_t group_at(int64_t c, int64_t i, int *again)
+{
+	int64_t at = i + GROUP <= c ? i : c - GROUP;
+
+	*again = (int)(i - at);
+	return at;
+}
+
+static NOINLINE real across_max(const real *x, int64_t c)
+{
+	struct gmax max = gmax_init();
+	int again;
+
+	for (int64_t i = 0; i < c; i += GROUP) {
+		int64_t at = group_at(c, i, &again);
+
+		UNROLL for (int r = 0; r < REGS; r++) gmax_add(&max, r, v_load(x + at + r * LANES));
+	}
+	return gmax_result(&max);
+}
+
+/* The sum of exp(x - max); the terms stay in `keep` where there is room for
+ * it.  What lies `ahead` of both is fetched. */
+static NOINLINE double across_exp_sum(const real *x, int64_t c, real max, real *keep, int64_t ahead)
+{
+	struct exp_acc sum = exp_acc_zero();
+	int again;
+
+	for (int64_t i = 0; i < c; i += GROUP) {
+		int64_t at = group_at(c, i, &again);
+
+		prefetch(x + at + ahead);
+		if (keep)
+			prefetch_to_write(keep + at + ahead);
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			vec ex = v_exp_neg(v_load(x + at + r * LANES) - v_set(max));
+
+			if (keep)
+				v_store(keep + at + r * LANES, ex);
+			if (again)
+				ex = v_and(m_not(m_first(again - r * LANES)), ex);
+			exp_acc_add(&sum, r, ex);
+		}
+	}
+	return exp_acc_sum(&sum);
+}
+
+/* ---- Hard targets --------------------------------------------------------- */
+
+/* g = e * factor, e being what across_exp_sum() kept. */
+INLINE void across_scale(real *g, int64_t c, real by)
+{
+	vec factor = v_set(by), last[REGS];
+	int64_t i = 0;
+
+	UNROLL for (int r = 0; r < REGS; r++) last[r] = v_load(g + c - GROUP + r * LANES);
+	for (; i + GROUP <= c; i += GROUP)
+		UNROLL for (int r = 0; r < REGS; r++)
+			v_store(g + i + r * LANES, v_load(g + i + r * LANES) * factor);
+	if (i < c)
+		UNROLL for (int r = 0; r < REGS; r++)
+			v_store(g + c - GROUP + r * LANES, last[r] * factor);
+}
+
+/* g += exp(x - max) * factor. */
+static NOINLINE void across_add(real *g, const real *x, int64_t c, real max, real by)
+{
+	for (int64_t i = 0; i < c; i += LANES) {
+		int n = classes_left(c, i);
+		vec ex = v_exp_neg(v_load_n(x + i, n, max) - v_set(max));
+
+		v_store_n(g + i, v_fma(ex, v_set(by), v_load_n(g + i, n, 0)), n);
+	}
+}
+
+INLINE void across_hard_gradient(const struct rows *g, int k, const struct loss_eval *e,
+				 const real *x, real *grad, bool softmax)
+{
+	int64_t y = class_of(e, g->first + k);
+	bool add = e->out.accumulate[0], counts = g->unit[k] != 0;
+	real before = add && y >= 0 ? grad[y] : 0;
+
+	if (softmax && counts && add)
+		across_add(grad, x, e->c, g->max[k], g->other[k]);
+	else if (softmax && counts)
+		across_scale(grad, e->c, g->other[k]);
+	else if (!add)
+		memset(grad, 0, (size_t)e->c * sizeof *grad);
+	if (counts && y >= 0)
+		grad[y] = before + g->own[k];
+}
+
+/* The group's terms, one in each lane. */
+INLINE void across_hard(struct rows *g, const struct loss_eval *e, struct row_kind kind,
+			const real *x, struct row_sums *sums)
+{
+	int64_t lane[GROUP];
+
+	for (int k = 0; k < GROUP; k++) {
+		int64_t y = k < g->n ? class_of(e, g->first + k) : -1;
+
+		if (y >= 0)
+			g->x_m[k] = x[k * e->c + y] - g->max[k];
+		lane[k] = (g->first + k) * e->c;
+	}
+	rows_hard(g, e, kind, sums);
+	if (sums->scan)
+		rows_hard_events(g, e, kind, lane, 1, sums);
+}
+
+/* ---- Dense targets -------------------------------------------------------- */
+
+/* One row. */
+struct across {
+	const real *x;
+	real *grad; /* NULL: no gradient; */
+	bool keep;  /* and may something else stand there before it? */
+	int64_t y, element;
+	vec max, log_sum, unit;
+};
+
+/* Classes [i, i + n). */
+INLINE struct aim across_aim(const struct across *row, const struct loss_eval *e,
+			     const struct dense_view *v, int64_t i, int n)
+{
+	struct aim aim = {.w = v_set(1)};
+
+	if (!v->q) {
+		int64_t lane = row->y - i;
+		ivec at = v_set_int(lane >= 0 && lane < LANES ? (real_int)lane : -1);
+
+		aim.q = v_and(v_eq_int(v_lane_index(), at), v_set(1));
+	} else {
+		aim.q = v_load_n(v->q + row->element + i, n, 0);
+	}
+	aim.q = soften(aim.q, v);
+	if (n < LANES)
+		aim.q = v_first_n(aim.q, n);
+	if (v->weights)
+		aim.w = v_load_n(v->weights + i, n, 0);
+	if (v->factors)
+		aim.w = multiply_class_factors(e, aim.w, across_place(row->element + i, n));
+	return aim;
+}
+
+/* The log-probabilities of classes [i, i + n). */
+INLINE vec across_log(const struct across *row, struct row_kind kind, int64_t i, int n,
+		      struct seen *seen)
+{
+	vec x = v_load_n(row->x + i, n, 1);
+
+	return is_softmax(kind) ? (x - row->max) - row->log_sum : plain_log(x, kind.form, seen);
+}
+
+struct across_sums {
+	struct exp_acc ex;
+	struct acc value, slope;
+};
+
+/* Exponentials and, if they are linear, terms of x - max. */
+INLINE void across_softmax_sums(const struct across *row, const struct loss_eval *e,
+				struct row_kind kind, struct across_sums *of, struct row_sums *sums)
+{
+	const struct dense_view v = dense_view(e);
+	mask noticed = m_none();
+	mask on = v_ne(row->unit, v_set(0));
+	real max = row->max[0];
+
+	for (int64_t i = 0; i < v.c; i += GROUP)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			int64_t at = i + r * LANES;
+			int n = classes_left(v.c, at);
+			vec x_m = v_load_n(row->x + at, n, max) - row->max, ex = v_exp_neg(x_m);
+			struct seen seen = seen_nothing();
+			struct slopes d;
+
+			if (n < LANES)
+				ex = v_first_n(ex, n);
+			exp_acc_add(&of->ex, r, ex);
+			if (!is_fused(kind))
+				continue;
+			struct aim aim = across_aim(row, e, &v, at, n);
+
+			acc_add(&of->value, r,
+				row_term(x_m, aim.q, aim.w, &d, e, &seen, kind.term));
+			acc_add(&of->slope, r, d.ls);
+			noticed = m_or(noticed, m_and(seen.any, on));
+			if (row->keep)
+				v_store_n(row->grad + at, ex, n);
+		}
+	sums->seen = m_or(sums->seen, noticed);
+}
+
+/* Terms of the log-probabilities; the slopes are kept. */
+INLINE void across_term_sums(const struct across *row, const struct loss_eval *e,
+			     struct row_kind kind, struct across_sums *of, struct row_sums *sums)
+{
+	const struct dense_view v = dense_view(e);
+	mask noticed = m_none();
+	mask on = v_ne(row->unit, v_set(0));
+
+	for (int64_t i = 0; i < v.c; i += GROUP)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			int64_t at = i + r * LANES;
+			int n = classes_left(v.c, at);
+			struct aim aim = across_aim(row, e, &v, at, n);
+			struct seen seen = seen_nothing();
+			vec ls = across_log(row, kind, at, n, &seen);
+			struct slopes d;
+
+			acc_add(&of->value, r, row_term(ls, aim.q, aim.w, &d, e, &seen, kind.term));
+			acc_add(&of->slope, r, d.ls);
+			noticed = m_or(noticed, m_and(seen.any, on));
+			if (row->keep)
+				v_store_n(row->grad + at, d.ls, n);
+		}
+	sums->seen = m_or(sums->seen, noticed);
+}
+
+INLINE void across_elements(const struct across *row, const struct loss_eval *e,
+			    struct row_kind kind, struct row_sums *sums)
+{
+	const struct dense_view v = dense_view(e);
+	for (int64_t i = 0; i < v.c; i += LANES) {
+		int n = classes_left(v.c, i);
+		struct aim aim = across_aim(row, e, &v, i, n);
+		struct seen seen = seen_nothing();
+		vec ls = across_log(row, kind, i, n, &seen);
+
+		dense_elements(e, kind, ls, aim, row->unit, across_place(row->element + i, n),
+			       &seen, sums);
+	}
+}
+
+INLINE void across_dense_gradient(const struct across *row, const struct loss_eval *e,
+				  struct row_kind kind, real other, struct row_sums *sums)
+{
+	const struct dense_view v = dense_view(e);
+	vec poison = v_set(0);
+	bool exp_kept = row->keep && is_fused(kind), slope_kept = row->keep && !is_fused(kind);
+	struct dense a = {.unit = row->unit, .other = v_set(other)};
+
+	for (int64_t i = 0; i < v.c; i += LANES) {
+		int n = classes_left(v.c, i);
+		vec kept = v_load_n(row->grad + i, n, 0);
+		struct seen seen = seen_nothing();
+		struct slopes d = {.ls = kept};
+
+		a.x = v_load_n(row->x + i, n, 1);
+		a.ex = exp_kept ? kept : v_exp_neg(a.x - row->max);
+		if (!slope_kept) {
+			struct aim aim = across_aim(row, e, &v, i, n);
+
+			row_term(across_log(row, kind, i, n, &seen), aim.q, aim.w, &d, e, &seen,
+				 kind.term);
+		}
+		a.slope = d.ls;
+		vec out = dense_gradient(&a, kind, v.scale);
+
+		poison = v_fma(out, v_set(0), poison);
+		v_store_n(row->grad + i, row->keep ? out : out + kept, n);
+	}
+	sums->poison += poison;
+}
+
+INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struct row_kind kind,
+			 const real *x, real *grad, struct row_sums *sums)
+{
+	struct across_sums of = {exp_acc_zero(), acc_zero(), acc_zero()};
+	struct across row = {
+		.x = x,
+		.grad = grad,
+		.keep = grad && !e->out.accumulate[0],
+		.y = class_of(e, g->first + k),
+		.element = (g->first + k) * e->c,
+		.max = v_set(g->max[k]),
+		.unit = v_set(g->unit[k]),
+	};
+	double value, slope;
+
+	if (is_softmax(kind)) {
+		across_softmax_sums(&row, e, kind, &of, sums);
+		g->s_1[k] = (real)(exp_acc_sum(&of.ex) - 1);
+		row.log_sum = v_log1p(v_set(g->s_1[k]));
+	}
+	if (!is_fused(kind))
+		across_term_sums(&row, e, kind, &of, sums);
+	slope = acc_sum(&of.slope);
+	value = acc_sum(&of.value) - (is_fused(kind) ? slope * (double)row.log_sum[0] : 0);
+	value *= (double)g->unit[k];
+	g->loss[k] = (real)value;
+	sums->sum.v[0][0] += value;
+	if (wants_elements(e, sums))
+		across_elements(&row, e, kind, sums);
+	if (grad)
+		across_dense_gradient(&row, e, kind, (real)(-slope / (1 + (double)g->s_1[k])),
+				      sums);
+}
+
+/* No value and no gradient. */
+INLINE void across_nothing(struct rows *g, int k, const struct loss_eval *e, real *grad)
+{
+	size_t bytes = (size_t)e->c * sizeof(real);
+
+	g->loss[k] = 0;
+	if (grad && !e->out.accumulate[0])
+		memset(grad, 0, bytes);
+	if (e->out.gradients[1] && !e->out.accumulate[1])
+		memset((real *)e->out.gradients[1] + (g->first + k) * e->c, 0, bytes);
+	if (e->out.losses && e->spec.loss->impl->loss_per_class)
+		memset((real *)e->out.losses + (g->first + k) * e->c, 0, bytes);
+}
+
+/* ---- A group of rows ------------------------------------------------------ */
+
+INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct row_kind kind,
+			 struct row_sums *sums)
+{
+	const real *x = (const real *)e->in[0].data + first * e->c;
+	real *grad = e->out.gradients[0] && !sums->scan ? (real *)e->out.gradients[0] + first * e->c
+							: NULL;
+	bool keep = grad && !e->out.accumulate[0];
+	int64_t ahead = e->rows_together * e->c;
+	struct rows g;
+
+	rows_init(&g, e, first, n);
+	for (int k = 0; k < n && is_softmax(kind); k++)
+		if (g.unit[k] != 0)
+			g.max[k] = across_max(x + k * e->c, e->c);
+	if (is_softmax(kind))
+		rows_find_masked(&g, e, &sums->flags);
+	for (int k = 0; k < n && is_softmax(kind) && !kind.dense; k++)
+		if (g.unit[k] != 0)
+			g.s_1[k] = (real)(across_exp_sum(x + k * e->c, e->c, g.max[k],
+							 keep ? grad + k * e->c : NULL, ahead) -
+					  1);
+	if (!kind.dense)
+		across_hard(&g, e, kind, x, sums);
+	for (int k = 0; k < n; k++) {
+		real *row = grad ? grad + k * e->c : NULL;
+
+		if (kind.dense && g.unit[k] == 0)
+			across_nothing(&g, k, e, row);
+		else if (kind.dense)
+			across_dense(&g, k, e, kind, x + k * e->c, row, sums);
+		else if (row)
+			across_hard_gradient(&g, k, e, x + k * e->c, row, is_softmax(kind));
+	}
+	if (!sums->scan)
+		rows_put_losses(&g, e);
+}
+
+#endif

@@ -1,0 +1,527 @@
+/*
+ * Rows in the lanes: GROUP rows at a time, one in each lane, class by class.
+ *
+ * Where the rows lie in memory is hidden by a tile.  Rows of few classes are
+ * copied into tiles: transposed where the classes of a row stand side by side,
+ * else pixel by pixel, from as many samples as it takes to fill the lanes.  A
+ * copy is read again from the nearest cache, whatever the distance of the
+ * classes; in place, classes that lie a power of two apart would evict each
+ * other.
+ */
+#ifndef LOSS_SIMD_ROWS_LANES_H
+#define LOSS_SIMD_ROWS_LANES_H
+
+#include "rowwise.h"
+
+/* GROUP rows as c vectors of GROUP lanes. */
+struct tile {
+	const real *x, *q;
+	real *g;             /* NULL: no gradient */
+	bool add;            /* to what stands in g */
+	int lanes;           /* that may be loaded and stored: GROUP in copies */
+	int64_t step;        /* from class to class */
+	int64_t class_step;  /* the same in the prediction */
+	int64_t lane[GROUP]; /* index in the prediction of class 0 of each lane */
+};
+
+INLINE vec tile_load(const real *from, const struct tile *tile, int r)
+{
+	return v_load_n(from + r * LANES, tile->lanes - r * LANES, 0);
+}
+
+INLINE void tile_store(real *to, vec value, const struct tile *tile, int r)
+{
+	v_store_n(to + r * LANES, value, tile->lanes - r * LANES);
+}
+
+/* What the passes over a tile know of register r. */
+struct lanes {
+	vec max, log_sum, unit;
+	ivec y;
+};
+
+INLINE struct aim lanes_aim(const struct rows *g, const struct loss_eval *e,
+			    const struct dense_view *v, const struct tile *tile,
+			    const struct lanes *l, int64_t k, int r)
+{
+	int n = g->n - r * LANES;
+	struct aim aim = {.w = v_set(v->weights ? v->weights[k] : 1)};
+
+	if (!v->q)
+		aim.q = v_and(v_eq_int(l->y, v_set_int((real_int)k)), v_set(1));
+	else
+		aim.q = tile_load(tile->q + k * tile->step, tile, r);
+	aim.q = soften(aim.q, v);
+	if (n < LANES)
+		aim.q = v_first_n(aim.q, n);
+	if (v->factors)
+		aim.w = multiply_class_factors(
+			e, aim.w, (struct place){tile->lane + r * LANES, k * tile->class_step, n});
+	return aim;
+}
+
+struct lanes_sums {
+	struct exp_acc ex;
+	struct acc value, slope;
+};
+
+/* ---- Softmax -------------------------------------------------------------- */
+
+INLINE void lanes_max(struct rows *g, const struct loss_eval *e, const struct tile *tile)
+{
+	vec max[REGS];
+
+	UNROLL for (int r = 0; r < REGS; r++) max[r] = v_set(NEGATIVE_INFINITY);
+	const real *x = tile->x;
+
+	for (int64_t k = 0; k < e->c; k++, x += tile->step)
+		UNROLL for (int r = 0; r < REGS; r++) max[r] = v_max(tile_load(x, tile, r), max[r]);
+	UNROLL for (int r = 0; r < REGS; r++) v_store(g->max + r * LANES, max[r]);
+}
+
+/* Exponentials, the scores of hard targets and, if they are linear, terms of x - max. */
+INLINE void lanes_softmax_sums(struct rows *g, const struct loss_eval *e, const struct tile *tile,
+			       struct row_kind kind, struct lanes_sums *of, struct row_sums *sums)
+{
+	const struct dense_view v = dense_view(e);
+	mask noticed = m_none();
+	bool keep = tile->g && !tile->add && (!kind.dense || is_fused(kind));
+	vec max[REGS], target[REGS];
+	struct lanes l[REGS];
+
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		max[r] = v_load(g->max + r * LANES);
+		target[r] = v_set(0);
+		l[r].unit = v_load(g->unit + r * LANES);
+		memcpy(&l[r].y, g->y + r * LANES, sizeof l[r].y);
+	}
+	for (int64_t k = 0; k < v.c; k++)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			vec x_m = tile_load(tile->x + k * tile->step, tile, r) - max[r];
+			vec ex = v_exp_neg(x_m);
+			mask on = v_ne(l[r].unit, v_set(0));
+			struct seen seen = seen_nothing();
+			struct slopes d;
+
+			exp_acc_add(&of->ex, r, ex);
+			if (keep)
+				tile_store(tile->g + k * tile->step, ex, tile, r);
+			if (!kind.dense)
+				target[r] = v_select(v_eq_int(l[r].y, v_set_int((real_int)k)), x_m,
+						     target[r]);
+			if (!is_fused(kind))
+				continue;
+			struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
+			vec h = row_term(x_m, aim.q, aim.w, &d, e, &seen, kind.term);
+
+			acc_add(&of->value, r, v_and(on, h));
+			acc_add(&of->slope, r, v_and(on, d.ls));
+			noticed = m_or(noticed, m_and(seen.any, on));
+		}
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		v_store(g->s_1 + r * LANES, exp_acc_less_1(&of->ex, r));
+		v_store(g->x_m + r * LANES, target[r]);
+	}
+	sums->seen = m_or(sums->seen, noticed);
+}
+
+/* ---- Hard targets --------------------------------------------------------- */
+
+/* The scores themselves, where there is no softmax. */
+INLINE void lanes_targets(struct rows *g, const struct tile *tile)
+{
+	for (int k = 0; k < g->n; k++)
+		if (g->y[k] >= 0)
+			g->x_m[k] = tile->x[g->y[k] * tile->step + k];
+}
+
+/* exp(x - max) * other, `own` at the target; nothing for a row that does not
+ * count, whatever stands in it. */
+INLINE void lanes_hard_gradient(const struct rows *g, const struct loss_eval *e,
+				const struct tile *tile, bool softmax)
+{
+	vec own[REGS], other[REGS], max[REGS];
+	mask on[REGS];
+	ivec y[REGS];
+
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		on[r] = v_ne(v_load(g->unit + r * LANES), v_set(0));
+		own[r] = v_load(g->own + r * LANES);
+		other[r] = v_load(g->other + r * LANES);
+		max[r] = v_load(g->max + r * LANES);
+		memcpy(&y[r], g->y + r * LANES, sizeof y[r]);
+	}
+	const int64_t c = e->c;
+
+	for (int64_t k = 0; k < c; k++)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			real *to = tile->g + k * tile->step;
+			vec old = softmax || tile->add ? tile_load(to, tile, r) : v_set(0);
+			vec out = v_set(0);
+
+			if (softmax && tile->add)
+				out = v_exp_neg(tile_load(tile->x + k * tile->step, tile, r) -
+						max[r]) *
+				      other[r];
+			else if (softmax)
+				out = old * other[r];
+			out = v_and(on[r], out);
+			out = v_select(v_eq_int(y[r], v_set_int((real_int)k)), own[r], out);
+			tile_store(to, tile->add ? old + out : out, tile, r);
+		}
+}
+
+/* ---- Dense targets -------------------------------------------------------- */
+
+INLINE vec lanes_log(const struct tile *tile, const struct lanes *l, struct row_kind kind,
+		     int64_t k, int r, struct seen *seen)
+{
+	vec x = tile_load(tile->x + k * tile->step, tile, r);
+
+	return is_softmax(kind) ? (x - l->max) - l->log_sum : plain_log(x, kind.form, seen);
+}
+
+INLINE void lanes_term_sums(const struct rows *g, const struct loss_eval *e,
+			    const struct tile *tile, const struct lanes *l, struct row_kind kind,
+			    struct lanes_sums *of, struct row_sums *sums)
+{
+	const struct dense_view v = dense_view(e);
+	mask noticed = m_none();
+	bool keep = tile->g && !tile->add;
+
+	for (int64_t k = 0; k < v.c; k++)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
+			mask on = v_ne(l[r].unit, v_set(0));
+			struct seen seen = seen_nothing();
+			vec ls = lanes_log(tile, &l[r], kind, k, r, &seen);
+			struct slopes d;
+			vec h = row_term(ls, aim.q, aim.w, &d, e, &seen, kind.term);
+
+			acc_add(&of->value, r, v_and(on, h));
+			acc_add(&of->slope, r, v_and(on, d.ls));
+			noticed = m_or(noticed, m_and(seen.any, on));
+			if (keep)
+				tile_store(tile->g + k * tile->step, d.ls, tile, r);
+		}
+	sums->seen = m_or(sums->seen, noticed);
+}
+
+INLINE void lanes_elements(const struct rows *g, const struct loss_eval *e, const struct tile *tile,
+			   const struct lanes *l, struct row_kind kind, struct row_sums *sums)
+{
+	const struct dense_view v = dense_view(e);
+	for (int64_t k = 0; k < v.c; k++)
+		for (int r = 0; r < REGS; r++) {
+			struct place at = {tile->lane + r * LANES, k * tile->class_step,
+					   g->n - r * LANES};
+			struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
+			struct seen seen = seen_nothing();
+			vec ls = lanes_log(tile, &l[r], kind, k, r, &seen);
+
+			dense_elements(e, kind, ls, aim, l[r].unit, at, &seen, sums);
+		}
+}
+
+INLINE void lanes_dense_gradient(const struct rows *g, const struct loss_eval *e,
+				 const struct tile *tile, const struct lanes *l,
+				 struct row_kind kind, struct row_sums *sums)
+{
+	const struct dense_view v = dense_view(e);
+	vec poison = v_set(0);
+	bool exp_kept = is_fused(kind) && !tile->add, slope_kept = !is_fused(kind) && !tile->add;
+
+	for (int64_t k = 0; k < v.c; k++)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			real *to = tile->g + k * tile->step;
+			vec kept = tile_load(to, tile, r);
+			struct seen seen = seen_nothing();
+			struct slopes d = {.ls = kept};
+			struct dense a = {
+				.x = tile_load(tile->x + k * tile->step, tile, r),
+				.unit = l[r].unit,
+				.other = v_load(g->other + r * LANES),
+			};
+
+			a.ex = exp_kept ? kept : v_exp_neg(a.x - l[r].max);
+			if (!slope_kept) {
+				struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
+
+				row_term(lanes_log(tile, &l[r], kind, k, r, &seen), aim.q, aim.w,
+					 &d, e, &seen, kind.term);
+			}
+			a.slope = d.ls;
+			vec out = dense_gradient(&a, kind, v.scale);
+
+			poison = v_fma(out, v_set(0), poison);
+			tile_store(to, tile->add ? out + kept : out, tile, r);
+		}
+	sums->poison += poison;
+}
+
+INLINE void lanes_dense(struct rows *g, const struct loss_eval *e, const struct tile *tile,
+			struct row_kind kind, struct lanes_sums *of, struct row_sums *sums)
+{
+	struct acc loss = acc_zero();
+	struct lanes l[REGS];
+
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		l[r].max = v_load(g->max + r * LANES);
+		l[r].unit = v_load(g->unit + r * LANES);
+		memcpy(&l[r].y, g->y + r * LANES, sizeof l[r].y);
+		l[r].log_sum = is_softmax(kind) ? v_log1p(v_load(g->s_1 + r * LANES)) : v_set(0);
+	}
+	if (!is_fused(kind))
+		lanes_term_sums(g, e, tile, l, kind, of, sums);
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		mask on = v_ne(l[r].unit, v_set(0));
+
+		if (is_fused(kind))
+			acc_add_scaled(&of->value, &of->slope, r, -v_and(on, l[r].log_sum));
+		acc_add_scaled(&loss, &of->value, r, l[r].unit);
+		v_store(g->loss + r * LANES, acc_round(&loss, r));
+		acc_divide_by_1_plus(&of->slope, r, v_load(g->s_1 + r * LANES));
+		v_store(g->other + r * LANES, v_and(on, -acc_round(&of->slope, r)));
+	}
+	UNROLL for (int i = 0; i < DVEC_REGS; i++) sums->sum.v[i] += loss.v[i];
+	if (wants_elements(e, sums))
+		lanes_elements(g, e, tile, l, kind, sums);
+	if (tile->g)
+		lanes_dense_gradient(g, e, tile, l, kind, sums);
+}
+
+/* ---- Tiles ---------------------------------------------------------------- */
+
+/* Up to LOSS_COPY_GROUPS tiles, stage by stage: what one of them waits for does
+ * not keep the others waiting. */
+INLINE void lanes_tiles(const struct loss_eval *e, struct rows *g, const struct tile *tile,
+			int tiles, struct row_kind kind, struct row_sums *sums)
+{
+	for (int t = 0; t < tiles; t++) {
+		struct lanes_sums of = {exp_acc_zero(), acc_zero(), acc_zero()};
+
+		if (is_softmax(kind)) {
+			lanes_max(&g[t], e, &tile[t]);
+			rows_find_masked(&g[t], e, &sums->flags);
+			lanes_softmax_sums(&g[t], e, &tile[t], kind, &of, sums);
+		} else if (!kind.dense) {
+			lanes_targets(&g[t], &tile[t]);
+		}
+		if (kind.dense)
+			lanes_dense(&g[t], e, &tile[t], kind, &of, sums);
+	}
+	for (int t = 0; t < tiles && !kind.dense; t++) {
+		rows_hard(&g[t], e, kind, sums);
+		if (sums->scan)
+			rows_hard_events(&g[t], e, kind, tile[t].lane, tile[t].class_step, sums);
+	}
+	for (int t = 0; t < tiles; t++) {
+		if (!kind.dense && tile[t].g)
+			lanes_hard_gradient(&g[t], e, &tile[t], is_softmax(kind));
+		if (!sums->scan)
+			rows_put_losses(&g[t], e);
+	}
+}
+
+typedef void lanes_fn(const struct loss_eval *e, struct rows *g, const struct tile *tile, int tiles,
+		      struct row_sums *sums);
+
+/* The places of the tile's lanes, for who asks for them. */
+INLINE void tile_find_lanes(struct tile *tile, const struct loss_eval *e, int64_t row,
+			    const struct row_sums *sums)
+{
+	int64_t sample = row / e->d, pixel = row % e->d;
+
+	if (!wants_elements(e, sums) && !dense_view(e).factors)
+		return;
+	for (int k = 0; k < GROUP; k++) {
+		tile->lane[k] = sample * e->c * e->d + pixel;
+		if (++pixel == e->d) {
+			pixel = 0;
+			sample++;
+		}
+	}
+}
+
+/* ---- Copies --------------------------------------------------------------- */
+
+/* Rows [first, first + n): c times `width` lanes, or where they are transposed,
+ * one group after another. */
+struct copy {
+	int64_t first;
+	int n, width;
+};
+
+/* A run of them that stand side by side in one sample. */
+struct run {
+	int64_t at; /* index of class 0 of the first */
+	int lane, n;
+};
+
+INLINE bool run_next(struct run *run, const struct copy *copy, const struct loss_eval *e)
+{
+	int64_t row, pixel;
+
+	run->lane += run->n;
+	if (run->lane == copy->n)
+		return false;
+	row = copy->first + run->lane;
+	pixel = row % e->d;
+	run->at = row / e->d * e->c * e->d + pixel;
+	run->n = (int)loss_min_i64(copy->n - run->lane, e->d - pixel);
+	return true;
+}
+
+/* Whole vectors, where what they take too much will be written over.  The next
+ * copy's part of the run is fetched, and where the gradient of this one goes. */
+static NOINLINE void copy_run_in(const struct loss_eval *e, const struct copy *copy,
+				 const struct run *run, const real *tensor, real *to)
+{
+	const real *grad = e->out.gradients[0];
+	int64_t elements = e->elements;
+
+	for (int64_t k = 0; k < e->c; k++, to += copy->width)
+		for (int j = 0; j < run->n; j += LANES) {
+			int64_t from = run->at + k * e->d + j;
+			bool whole =
+				run->lane + j + LANES <= copy->width && from + LANES <= elements;
+			int n = whole ? LANES : run->n - j;
+
+			if (j % GROUP == 0)
+				prefetch(tensor + from + copy->width);
+			if (j % GROUP == 0 && grad)
+				prefetch_to_write(grad + from);
+			v_store_n(to + run->lane + j, v_load_n(tensor + from, n, 0), n);
+		}
+}
+
+static NOINLINE void copy_run_out(const struct loss_eval *e, const struct copy *copy,
+				  const struct run *run, real *tensor, const real *from)
+{
+	for (int64_t k = 0; k < e->c; k++, from += copy->width)
+		for (int j = 0; j < run->n; j += LANES) {
+			int n = run->n - j;
+
+			v_store_n(tensor + run->at + k * e->d + j,
+				  v_load_n(from + run->lane + j, n, 0), n);
+		}
+}
+
+/* The same of rows whose classes stand side by side. */
+static NOINLINE void copy_rows_in(const struct loss_eval *e, const struct copy *copy,
+				  const real *tensor, real *to)
+{
+	int64_t c = e->c, at = copy->first * c, end = at + copy->n * c;
+	const real *grad = e->out.gradients[0];
+
+	for (int n = copy->n; at < end; at += GROUP * c, to += GROUP * c, n -= GROUP) {
+		for (int64_t j = at; j < at + GROUP * c; j += GROUP) {
+			prefetch(tensor + j + copy->width * c);
+			if (grad)
+				prefetch_to_write(grad + j);
+		}
+		transpose_in(to, tensor + at, c, n < GROUP ? n : GROUP, (int)c);
+	}
+}
+
+static NOINLINE void copy_in(const struct loss_eval *e, const struct copy *copy, const real *tensor,
+			     real *to)
+{
+	struct run run = {0};
+
+	if (e->d == 1) {
+		copy_rows_in(e, copy, tensor, to);
+		return;
+	}
+	if (copy->n % GROUP != 0)
+		memset(to, 0, (size_t)(e->c * copy->width) * sizeof *to);
+	while (run_next(&run, copy, e))
+		copy_run_in(e, copy, &run, tensor, to);
+}
+
+static NOINLINE void copy_out(const struct loss_eval *e, const struct copy *copy, real *tensor,
+			      const real *from)
+{
+	struct run run = {0};
+
+	for (int i = 0; i < copy->n && e->d == 1; i += GROUP)
+		transpose_out(tensor + (copy->first + i) * e->c, e->c, from + i * e->c,
+			      (int)loss_min_i64(GROUP, copy->n - i), (int)e->c);
+	if (e->d == 1)
+		return;
+	while (run_next(&run, copy, e))
+		copy_run_out(e, copy, &run, tensor, from);
+}
+
+/* Rows [first, first + n), by way of copies. */
+static NOINLINE void lanes_copied(const struct loss_eval *e, int64_t first, int n, lanes_fn *work,
+				  struct row_sums *sums)
+{
+	_Alignas(64) real x[LOSS_COPY_BYTES / sizeof(real)], q[LOSS_COPY_BYTES / sizeof(real)];
+	_Alignas(64) real out[LOSS_COPY_BYTES / sizeof(real)];
+	struct copy copy = {first, n, (int)e->rows_together};
+	int64_t next = e->d == 1 ? e->c * GROUP : GROUP;
+	real *grad = sums->scan ? NULL : e->out.gradients[0];
+	struct tile tile[LOSS_COPY_GROUPS];
+	struct rows g[LOSS_COPY_GROUPS];
+	int tiles = 0;
+
+	copy_in(e, &copy, e->in[0].data, x);
+	if (!e->hard)
+		copy_in(e, &copy, e->in[1].data, q);
+	if (grad && e->out.accumulate[0])
+		copy_in(e, &copy, grad, out);
+	for (int i = 0; i < n; i += GROUP, tiles++) {
+		struct tile *t = &tile[tiles];
+
+		t->x = x + tiles * next;
+		t->q = q + tiles * next;
+		t->g = grad ? out + tiles * next : NULL;
+		t->add = e->out.accumulate[0];
+		t->lanes = GROUP;
+		t->step = e->d == 1 ? GROUP : copy.width;
+		t->class_step = e->d;
+		tile_find_lanes(t, e, first + i, sums);
+		rows_init(&g[tiles], e, first + i, (int)loss_min_i64(GROUP, n - i));
+	}
+	work(e, g, tile, tiles, sums);
+	if (grad)
+		copy_out(e, &copy, grad, out);
+}
+
+/* ---- In place ------------------------------------------------------------- */
+
+/* Tile `index` of all, GROUP pixels of one sample. */
+static NOINLINE void lanes_strided(const struct loss_eval *e, int64_t index, lanes_fn *work,
+				   struct row_sums *sums)
+{
+	int64_t tiles = loss_ceil_div(e->d, GROUP), sample = index / tiles;
+	int64_t pixel = index % tiles * GROUP, at = sample * e->c * e->d + pixel;
+	int n = (int)loss_min_i64(GROUP, e->d - pixel);
+	real *grad = sums->scan ? NULL : e->out.gradients[0];
+	struct tile tile = {
+		.x = (const real *)e->in[0].data + at,
+		.q = e->hard ? NULL : (const real *)e->in[1].data + at,
+		.g = grad ? grad + at : NULL,
+		.add = e->out.accumulate[0],
+		.lanes = n,
+		.step = e->d,
+		.class_step = e->d,
+	};
+	struct rows g;
+
+	rows_init(&g, e, sample * e->d + pixel, n);
+	tile_find_lanes(&tile, e, sample * e->d + pixel, sums);
+	work(e, &g, &tile, 1, sums);
+}
+
+#endif
