@@ -130,14 +130,21 @@
 	  "{where}: exp overflows the dtype.", \
 	  CURE("Log-probabilities are at most 0: check that the targets are logarithms (log_target)."), \
 	  CURE("Ask for dtype float64.")) \
+	X(OVERFLOW, "overflow", ERROR, "term", \
+	  "Finite numbers grew beyond the largest of the dtype on their way to the loss.", \
+	  "{where}: every input is finite and the loss is {loss}, beyond the largest number of the dtype.", \
+	  CURE("Ask for dtype float64."), \
+	  CURE("Scale the data."), \
+	  ARTICLE("Lower the learning rate, if earlier steps blew up the weights.")) \
 	X(INF_MINUS_INF, "inf_minus_inf", ERROR, "term", \
 	  "An infinity was subtracted from an infinity.", \
 	  "{where}: Infinity less Infinity, which is NaN.", \
 	  CURE("Look for an overflow before the loss; drop or repair those rows.")) \
 	X(DOMAIN, "domain", ERROR, "log", \
-	  "A log of a negative number was taken.", \
-	  "{where}: the log of a negative number.", \
-	  CURE("Targets are probabilities here: normalise them, or say log_target if they are logarithms.")) \
+	  "A log or a power of a negative number was taken.", \
+	  "{where}: the log or a power of a negative number.", \
+	  CURE("Targets are probabilities, from 0 to 1: normalise them, or say log_target if they are logarithms."), \
+	  CURE("Log-probabilities are at most 0: pass logits as logits.")) \
 	X(ALL_MASKED_ROW, "all_masked_row", ERROR, "softmax", \
 	  "Every logit of a row is -Infinity, so softmax is 0/0.", \
 	  "{where}: every logit is -Infinity, so softmax is 0/0.", \

@@ -100,7 +100,7 @@ enum loss_event {
 	LOSS_EVENT_GRADIENT_FLOORED,
 	LOSS_EVENT_EXP_OVERFLOW,
 	LOSS_EVENT_INF_MINUS_INF,
-	LOSS_EVENT_DOMAIN,           /* the log of a negative number */
+	LOSS_EVENT_DOMAIN,           /* the log or a power of a negative number */
 	LOSS_EVENT_TARGET_AT_MASKED, /* a target where the log-probability is -Infinity */
 	LOSS_EVENT_BAD_PROB,         /* makes the call fail */
 	LOSS_EVENT_COUNT

@@ -214,6 +214,14 @@ static const struct {
 	 "{'severity': 'error', 'stage': 'term', 'input': 'input', 'count': 1, 'at': [[1]],"
 	 " 'operands': {'input': 'Infinity', 'targets': 'Infinity'}, 'because': "
 	 "['input_pos_inf']}"},
+	{"overflow", "{'loss': 'mse', 'input': [0, 1e30], 'targets': [0, 1]" AUTO,
+	 "{'severity': 'error', 'stage': 'term', 'input': null, 'count': 1, 'at': [[1]],"
+	 " 'operands': {'loss': 'Infinity', 'input': 1e30, 'targets': 1}, 'because': []}"},
+	{"overflow", "{'loss': 'ce', 'logits': [[1, 0], [3e38, -3e38]], 'targets': [0, 1]" AUTO,
+	 "{'count': 1, 'at': [[1]], 'operands': {'loss': 'Infinity'}}"},
+	{"overflow",
+	 "{'loss': 'mse', 'dtype': 'float64', 'input': [1e154, 1e154], 'targets': [0, 0]" AUTO,
+	 "{'count': 1, 'at': [], 'operands': {'loss': 'Infinity'}}"},
 	{"inf_minus_inf",
 	 "{'loss': 'ce', 'logits': [[1, 0], [Infinity, 0]], 'targets': [0, 0]" AUTO,
 	 "{'severity': 'error', 'input': 'logits', 'count': 1, 'at': [[1]],"
@@ -223,6 +231,14 @@ static const struct {
 	 " 'operands': {'targets': -0.25, 'log_probs': -1}}"},
 	{"domain", "{'loss': 'kl_div', 'logits': [[-1, -0.5]], 'targets': [[1.25, -0.25]]" AUTO,
 	 "{'severity': 'error', 'count': 1, 'at': [[0, 1]]}"},
+	{"domain",
+	 "{'loss': {'name': 'sigmoid_focal', 'gamma': 1.5}, 'logits': [3, 1],"
+	 " 'targets': [255, 1]" AUTO,
+	 "{'severity': 'error', 'count': 1, 'at': [[0]], 'because': ['target_not_binary']}"},
+	{"domain",
+	 "{'loss': {'name': 'softmax_focal', 'gamma': 1.5}, 'log_probs': [[3, 1], [1, 2]],"
+	 " 'targets': [0, 1]" AUTO,
+	 "{'count': 2, 'at': [[0, 0], [1, 1]], 'because': ['looks_like_logits']}"},
 	{"all_masked_row",
 	 "{'loss': 'ce', 'logits': [[1, 0], [-Infinity, -Infinity]], 'targets': [0, 1]" AUTO,
 	 "{'severity': 'error', 'stage': 'softmax', 'input': 'logits', 'count': 1, 'at': [[1]],"
@@ -305,11 +321,11 @@ static const struct {
 	{"gradient_nonfinite",
 	 "{'loss': {'name': 'sigmoid_focal', 'gamma': 1.5}, 'logits': [3, 1],"
 	 " 'targets': [255, 1]" AUTO,
-	 "{'count': 1, 'at': [[0]], 'because': ['target_not_binary']}"},
+	 "{'count': 1, 'at': [[0]], 'because': ['domain']}"},
 	{"gradient_nonfinite",
 	 "{'loss': {'name': 'softmax_focal', 'gamma': 1.5}, 'log_probs': [[3, 1], [1, 2]],"
 	 " 'targets': [0, 0]" AUTO,
-	 "{'count': 2, 'at': [[0, 0], [1, 0]], 'because': ['looks_like_logits']}"},
+	 "{'count': 2, 'at': [[0, 0], [1, 0]], 'because': ['domain']}"},
 	{"gradient_exploding", "{'loss': 'bce', 'probs': [0.5, 0], 'targets': [1, 1]" AUTO,
 	 "{'count': 1, 'at': [[1]], 'because': ['gradient_floored']}"},
 	{"gradient_exploding",
@@ -445,6 +461,9 @@ static const struct {
 			 " 'targets': [[-1, 88]]" FULL},
 	{"exp_overflow", "{'loss': {'name': 'kl_div', 'log_target': true}, 'logits': [[-1, -1]],"
 			 " 'targets': [[-1, Infinity]]" FULL},
+	{"overflow", "{'loss': 'mse', 'input': [0, Infinity], 'targets': [0, 1]" FULL},
+	{"overflow", "{'loss': 'mse', 'input': [0, 1e17], 'targets': [0, 1]" FULL},
+	{"overflow", "{'loss': 'ce', 'logits': [[1, -Infinity]], 'targets': [1]" FULL},
 	{"inf_minus_inf", "{'loss': 'l1', 'input': [1, Infinity], 'targets': [1, -Infinity]" FULL},
 	{"inf_minus_inf", "{'loss': 'ce', 'logits': [[1, -Infinity]], 'targets': [0]" FULL},
 	{"domain", "{'loss': 'kl_div', 'log_probs': [[-1, -0.5]], 'targets': [[-0.0, 1]]" FULL},
@@ -495,6 +514,8 @@ static const struct {
 	 " [-Infinity, -Infinity]], 'targets': [0, 0]" FULL},
 	{"gradient_exploding",
 	 "{'loss': 'ce', 'probs': [[1e-7, 1], [0.5, 0.5]], 'targets': [0, 1]" FULL},
+	{"gradient_exploding",
+	 "{'loss': 'ce', 'logits': [[1, 0]], 'targets': [1], 'weight': [1, 1e30]" FULL},
 	{"gradient_exploding", "{'loss': 'mse', 'input': [1e8, 0], 'targets': [0, 0]" FULL},
 	{"gradient_vanishing",
 	 "{'loss': 'dice', 'logits': [30, 30, -30], 'targets': [1, 1, 0]" FULL},
@@ -902,6 +923,47 @@ static int nan_is_found(const struct draw *draw)
 	return 1;
 }
 
+/* Whatever goes in: what is not finite has a reason that is named, and it stands
+ * first. */
+static int nonfinite_has_a_reason(const struct draw *draw)
+{
+	struct memory memory = {MEMORY_PLAIN, NULL};
+	struct draw strange = *draw;
+	struct question question;
+	struct sight sight;
+	int asked = 0;
+
+	strange.strange = true;
+	if (draw_question(&question, &strange, &memory)) {
+		struct evaluation e;
+
+		/* A probability of -1 makes the call fail. */
+		ck_assert(!evaluation_init(&e, &question, LOSS_FLOAT32, MEMORY_PLAIN));
+		asked = !evaluation_run(&e);
+		evaluation_release(&e);
+	}
+	if (asked) {
+		look(&sight, &question, LOSS_FLOAT32, false);
+		const struct loss_diagnosis *d = &sight.diagnosis;
+
+		if (d->has_effect && d->effect.nonfinite_losses > 0) {
+			ck_assert_msg(d->finding_count > 0, "%s",
+				      describe(&question, LOSS_FLOAT32));
+			ck_assert_msg(d->findings[0].code != LOSS_FINDING_GRADIENT_NONFINITE, "%s",
+				      describe(&question, LOSS_FLOAT32));
+		}
+		evaluation_release(&sight.e);
+	}
+	memory_release(&memory);
+	return asked;
+}
+
+START_TEST(what_is_not_finite_has_a_reason)
+{
+	every_draw(loss_at((size_t)_i), nonfinite_has_a_reason);
+}
+END_TEST
+
 START_TEST(planted_nan_is_found)
 {
 	ck_assert_int_gt(every_draw(loss_at((size_t)_i), nan_is_found), 10);
@@ -923,6 +985,7 @@ Suite *findings_suite(void)
 	tcase_add_test(codes, every_row_is_complete);
 	tcase_set_timeout(losses, 120);
 	tcase_add_loop_test(losses, healthy_batches_have_none, 0, (int)loss_count());
+	tcase_add_loop_test(losses, what_is_not_finite_has_a_reason, 0, (int)loss_count());
 	tcase_add_loop_test(losses, planted_nan_is_found, 0, (int)loss_count());
 	suite_add_tcase(suite, codes);
 	suite_add_tcase(suite, losses);

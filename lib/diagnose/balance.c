@@ -125,6 +125,7 @@ static void add_single(struct diagnosis *d, const struct spread *s)
 
 	finding_operand(f, "count_total", s->rows);
 	finding_operand(f, "class", (double)s->largest);
+	finding_because(d, f, LOSS_FINDING_IGNORE_INDEX_COLLIDES);
 }
 
 static void add_absent(struct diagnosis *d, const struct spread *s)

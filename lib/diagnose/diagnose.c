@@ -109,12 +109,14 @@ static const uint16_t cause_bits[LOSS_FINDING_COUNT] = {
 	[LOSS_FINDING_LOG_ZERO] = 1 << 9,
 	[LOSS_FINDING_DIV_ZERO] = 1 << 10,
 	[LOSS_FINDING_GRADIENT_FLOORED] = 1 << 11,
+	[LOSS_FINDING_OVERFLOW] = 1 << 12,
+	[LOSS_FINDING_HALF_OVERFLOW] = 1 << 13,
 	/* Enough by themselves in some losses, and harmless in most. */
-	[LOSS_FINDING_TARGET_NOT_BINARY] = 1 << 12,
-	[LOSS_FINDING_LOOKS_LIKE_LOGITS] = 1 << 13,
+	[LOSS_FINDING_TARGET_NOT_BINARY] = 1 << 14,
+	[LOSS_FINDING_LOOKS_LIKE_LOGITS] = 1 << 15,
 };
 
-enum { LIKELY_CAUSES = (1 << 12) - 1 };
+enum { LIKELY_CAUSES = (1 << 14) - 1 };
 
 uint16_t causes_at(const struct diagnosis *d, int64_t slot)
 {
@@ -208,7 +210,8 @@ void finding_operand(struct loss_finding *finding, const char *name, double valu
 
 void finding_because(struct diagnosis *d, struct loss_finding *finding, enum loss_finding_code code)
 {
-	if (!finding_exists(d, code) || finding->because_count == LOSS_BECAUSE_MAX)
+	if (!finding_exists(d, code) || finding->code == code ||
+	    finding->because_count == LOSS_BECAUSE_MAX)
 		return;
 	for (int i = 0; i < finding->because_count; i++)
 		if (finding->because[i] == code)
@@ -427,8 +430,9 @@ static struct diagnosis *diagnosis_init(const struct loss_plan *plan,
 
 /* A finder may look at what those before it have found. */
 static void (*const finders[])(struct diagnosis *d) = {
-	find_in_inputs, find_in_precision, find_in_spec,      find_in_targets, find_in_weights,
-	find_in_rows,   find_in_terms,     find_in_reduction, find_unsuited,   find_in_gradients,
+	find_in_inputs,  find_in_precision,  find_in_spec,  find_in_targets,
+	find_in_weights, find_in_rows,       find_in_terms, find_in_reduction,
+	find_overflows,  find_in_statistics, find_unsuited, find_in_gradients,
 };
 
 void loss_diagnose(const struct loss_plan *plan, const struct loss_result *result,
@@ -444,13 +448,12 @@ void loss_diagnose(const struct loss_plan *plan, const struct loss_result *resul
 	compute_losses(d, plan);
 	summarize_batch(d);
 	count_nonfinite(d);
+	if (d->statistics)
+		write_statistics(d);
 	for (size_t i = 0; i < sizeof finders / sizeof finders[0]; i++) {
 		finders[i](d);
 		drop_empty(d);
 	}
-	if (d->statistics)
-		write_statistics(d);
-	find_in_statistics(d);
 	diagnosis->verdict = verdict_of(d);
 	diagnosis->has_effect = diagnosis->verdict == LOSS_VERDICT_NONFINITE;
 	if (diagnosis->has_effect)

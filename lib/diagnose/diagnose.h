@@ -222,6 +222,7 @@ void find_in_rows(struct diagnosis *d);
 void find_in_terms(struct diagnosis *d);
 void find_in_weights(struct diagnosis *d);
 void find_in_reduction(struct diagnosis *d);
+void find_overflows(struct diagnosis *d); /* what no finder before it explains */
 void find_in_gradients(struct diagnosis *d);
 
 /* A cheap look, for who would look no further: may find_in_spec() or

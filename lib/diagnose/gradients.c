@@ -53,12 +53,18 @@ static double magnitude(const struct loss_summary *summary)
 	return summary->finite ? fmax(fabs(summary->min), fabs(summary->max)) : 0;
 }
 
-/* Gradients are compared before the division by the denominator. */
+/* Gradients are compared as they are for a single row, whatever the batch was
+ * divided by. */
+static double rows_scale(const struct loss_eval *e)
+{
+	return fmin(fabs(e->denominator), (double)e->total.units) / fabs(e->out.scale);
+}
+
 static void look_for_exploding(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	double scale = fmax(1, magnitude(&d->inputs[0])), limit = EXPLODING * scale;
-	double largest = magnitude(&d->gradients[0]) / fabs(e->gradient_scale);
+	double largest = magnitude(&d->gradients[0]) * rows_scale(e);
 	struct loss_finding *finding;
 	uint16_t causes = 0;
 
@@ -68,7 +74,7 @@ static void look_for_exploding(struct diagnosis *d)
 	for (int64_t i = 0; i < e->elements; i++) {
 		double g = real_at(e, e->out.gradients[0], i);
 
-		if (!isfinite(g) || !(fabs(g) / fabs(e->gradient_scale) > limit))
+		if (!isfinite(g) || !(fabs(g) * rows_scale(e) > limit))
 			continue;
 		finding_hit(d, finding, i);
 		causes |= d->causes[slot_of(e, i)];

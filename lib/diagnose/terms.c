@@ -16,6 +16,7 @@ struct term_scan {
 	struct loss_scan scan;
 	struct diagnosis *d;
 	struct loss_finding *found[LOSS_EVENT_COUNT];
+	uint16_t causes[LOSS_EVENT_COUNT]; /* what was there before */
 };
 
 /* A probability has no mask: 0 is the log of it. */
@@ -44,6 +45,7 @@ static void hit(struct loss_scan *scan, enum loss_event event, int64_t element)
 	if (!terms->found[event])
 		terms->found[event] =
 			finding_begin(d, code_of(d->e, event), d->e->form, PLACE_ELEMENT);
+	terms->causes[event] |= d->causes[slot_of(d->e, element)];
 	finding_hit(d, terms->found[event], element);
 }
 
@@ -88,9 +90,36 @@ void find_in_terms(struct diagnosis *d)
 		if (!finding || finding->count == 0)
 			continue;
 		describe(d, finding);
-		if (event == LOSS_EVENT_INF_MINUS_INF) {
-			finding_because(d, finding, LOSS_FINDING_INPUT_POS_INF);
-			finding_because(d, finding, LOSS_FINDING_INPUT_NEG_INF);
-		}
+		/* Other events have no cause but the data as they are. */
+		if (event == LOSS_EVENT_INF_MINUS_INF || event == LOSS_EVENT_DOMAIN)
+			finding_because_of(d, finding, scan.causes[event]);
 	}
+}
+
+/* Infinite losses of finite inputs, or a sum of finite losses that is infinite. */
+void find_overflows(struct diagnosis *d)
+{
+	const struct loss_eval *e = d->e;
+	struct loss_finding *finding;
+
+	if (d->nonfinite_losses == 0) {
+		if (isinf(d->result->sum))
+			finding_operand(finding_add_batch(d, LOSS_FINDING_OVERFLOW, LOSS_ROLE_NONE),
+					"loss", d->result->sum);
+		return;
+	}
+	finding = finding_begin(d, LOSS_FINDING_OVERFLOW, LOSS_ROLE_NONE, PLACE_UNIT);
+	for (int64_t unit = 0; unit < e->units; unit++) {
+		if (!isinf(real_at(e, d->losses, unit)))
+			continue;
+		int64_t slot = slots_of(e) == e->units ? unit : slot_of(e, unit);
+
+		if (causes_at(d, slot) == 0)
+			finding_hit(d, finding, unit);
+	}
+	if (finding->count == 0)
+		return;
+	finding_operand(finding, "loss", real_at(e, d->losses, finding_first(d, finding)));
+	if (e->units == e->elements)
+		describe(d, finding);
 }

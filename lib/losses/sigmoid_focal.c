@@ -32,7 +32,7 @@ INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct
 	vec bce = times_or_zero(y, b.cost.of_1) + times_or_zero(rest, b.cost.of_0);
 	vec ratio = b.prob_1 * b.prob_0 / u;
 
-	(void)seen;
+	see_nonfinite(seen, LOSS_EVENT_DOMAIN, m_and(v_lt(u, v_set(0)), v_isnan(power)));
 	ratio = v_select(v_eq(y, one), b.prob_1, v_select(v_eq(rest, one), b.prob_0, ratio));
 	if (p->alpha.set)
 		power = power * v_fma(v_set((real)p->alpha.value), y,

@@ -34,7 +34,7 @@ INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *
 	/* 0 - ls, not -ls: a loss of nothing is +0. */
 	vec cost = power * (zero - ls);
 
-	(void)seen;
+	see_nonfinite(seen, LOSS_EVENT_DOMAIN, m_and(v_lt(u, zero), v_isnan(power)));
 	*d = (struct slopes){.ls = -(w * q) * power * (one - slope), .q = w * cost};
 	return w * q * cost;
 }
