@@ -136,11 +136,18 @@ struct api_header {
 
 struct api_request {
 	struct api_match match;
-	const char *body; /* not NUL-terminated; must outlive the call */
+	const char *body; /* not NUL-terminated; see api_call_has_read_body() */
 	size_t body_bytes;
 	const struct api_header *headers; /* must outlive the call */
 	size_t header_count;
 };
+
+/* A header of a request, whatever the case of its name; NULL if there is none. */
+const char *api_request_header(const struct api_request *request, const char *name);
+
+/* Where in the body binary tensors begin, as far as the headers tell, or 0.  If
+ * that is aligned to 64 bytes in memory they are used where they are. */
+size_t api_request_binary_offset(const struct api_request *request);
 
 struct api_slice {
 	const char *data;
@@ -181,7 +188,11 @@ struct api_call *api_call_new(struct api *api, const struct api_request *request
  * be read (it was compressed). */
 void api_call_set_body(struct api_call *call, const char *body, size_t bytes);
 
-/* In its place: the body cannot be had, and the problem is the reply.  `limit`
+/* Whether the call looks at the body no more; before that, or its end, the body
+ * must stay.  Between its steps and blocks only. */
+bool api_call_has_read_body(const struct api_call *call);
+
+/* In place of api_call_set_body(): the body cannot be had, and the problem is the reply.  `limit`
  * and `actual` of 0 are not told of, nor is an `offset` of NULL. */
 void api_call_refuse(struct api_call *call, enum api_problem problem, const char *detail,
 		     uint64_t limit, uint64_t actual, const uint64_t *offset);

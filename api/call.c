@@ -63,6 +63,11 @@ void api_call_free(struct api_call *call)
 	free(call);
 }
 
+bool api_call_has_read_body(const struct api_call *call)
+{
+	return call->has_read_body;
+}
+
 void api_call_set_body(struct api_call *call, const char *body, size_t bytes)
 {
 	call->request.body = body;
@@ -232,10 +237,15 @@ void api_call_header(struct api_call *call, const char *name, const char *value)
 	call->reply.headers[call->reply.header_count++] = (struct api_header){name, value};
 }
 
+const char *api_request_header(const struct api_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->header_count; i++)
+		if (!strcasecmp(request->headers[i].name, name))
+			return request->headers[i].value;
+	return NULL;
+}
+
 const char *api_call_request_header(const struct api_call *call, const char *name)
 {
-	for (size_t i = 0; i < call->request.header_count; i++)
-		if (!strcasecmp(call->request.headers[i].name, name))
-			return call->request.headers[i].value;
-	return NULL;
+	return api_request_header(&call->request, name);
 }

@@ -33,6 +33,7 @@ struct api_call {
 	enum api_stage stage;
 	void *state;                            /* the handler's own, on the arena */
 	void (*release)(struct api_call *call); /* what the arena does not free, or NULL */
+	bool has_read_body;
 
 	struct api_fault fault;
 	struct api_reply reply;

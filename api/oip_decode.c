@@ -29,6 +29,14 @@ static enum api_problem read_length(const char *text, size_t body, size_t *bytes
 	return API_PROBLEM_NONE;
 }
 
+size_t api_request_binary_offset(const struct api_request *request)
+{
+	const char *length = api_request_header(request, API_OIP_LENGTH);
+	size_t digits = length ? strspn(length, "0123456789") : 0;
+
+	return digits > 0 && digits <= 18 ? (size_t)strtoull(length, NULL, 10) : 0;
+}
+
 static enum api_problem read_body(struct api_evaluation *ev, struct api_fault *fault)
 {
 	const struct api_request *request = &ev->call->request;

@@ -445,6 +445,10 @@ enum api_problem api_tensors_end(struct api_evaluation *ev, struct api_fault *fa
 			return api_fail_memory(ev, fault);
 		*t->fault = *fault;
 	}
+	for (struct api_tensor *t = ev->tensors; t; t = t->next)
+		if (t->is_borrowed)
+			return API_PROBLEM_NONE;
+	ev->call->has_read_body = true;
 	return API_PROBLEM_NONE;
 }
 
@@ -463,4 +467,5 @@ void api_tensors_drop(struct api_evaluation *ev)
 			api_arena_drop(ev->arena, (void *)t->value.data, room_of(t));
 		t->value.data = NULL;
 	}
+	ev->call->has_read_body = true;
 }

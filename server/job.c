@@ -35,6 +35,8 @@ enum { INLINE_BLOCKS_MAX = 16 };
 /* Freeing less takes less than handing it over. */
 enum { REAPED_BYTES_MIN = 256 << 10 };
 
+enum { ALIGNMENT = 64 };
+
 /* ---- States --------------------------------------------------------------- */
 
 #define TO(state) (1u << SRV_JOB_##state)
@@ -298,10 +300,19 @@ static enum api_problem refuse_memory(struct srv_refusal *refusal)
 	return srv_refuse(refusal, API_MEMORY_FULL, "%s", detail_of(API_MEMORY_FULL));
 }
 
+static size_t skew(const char *address)
+{
+	return -(uintptr_t)address % ALIGNMENT;
+}
+
 enum api_problem srv_job_expect_body(struct srv_job *job, uint64_t bytes,
 				     struct srv_refusal *refusal)
 {
-	return srv_buffer_resize(&job->body, bytes) ? API_PROBLEM_NONE : refuse_memory(refusal);
+	if (!srv_buffer_resize(&job->body, bytes + ALIGNMENT))
+		return refuse_memory(refusal);
+	job->body_skew = skew(job->body.data + api_request_binary_offset(&job->request));
+	job->body.bytes = job->body_skew;
+	return API_PROBLEM_NONE;
 }
 
 static enum api_problem refuse_size(struct srv_job *job, uint64_t bytes,
@@ -319,14 +330,15 @@ static enum api_problem refuse_size(struct srv_job *job, uint64_t bytes,
 enum api_problem srv_job_append(struct srv_job *job, const char *data, size_t bytes,
 				struct srv_refusal *refusal)
 {
-	uint64_t needed = job->body.bytes + bytes;
+	uint64_t total = job->request.body_bytes + bytes, needed = job->body.bytes + bytes;
 
-	if (needed > job->body_bytes_max)
-		return refuse_size(job, needed, refusal);
+	if (total > job->body_bytes_max)
+		return refuse_size(job, total, refusal);
 	if (!srv_buffer_grow(&job->body, needed, job->body_bytes_max))
 		return refuse_memory(refusal);
 	memcpy(job->body.data + job->body.bytes, data, bytes);
-	job->body.bytes = job->request.body_bytes = needed;
+	job->body.bytes = needed;
+	job->request.body_bytes = total;
 	return API_PROBLEM_NONE;
 }
 
@@ -406,6 +418,31 @@ static void encode_reply(struct srv_job *job)
 	mark(job, API_ENCODE);
 }
 
+/* A body that was read, on its way to be freed: it is its own errand. */
+struct spent {
+	struct srv_errand errand;
+	struct srv_buffer buffer;
+};
+
+static void free_spent(struct srv_errand *errand)
+{
+	struct srv_buffer buffer = ((struct spent *)errand)->buffer;
+
+	srv_buffer_release(&buffer);
+}
+
+/* Aside, for giving back many pages takes the system its time. */
+static void drop_body(struct srv_job *job, struct srv_buffer *buffer)
+{
+	struct spent *spent = (struct spent *)buffer->data;
+
+	if (buffer->room <= REAPED_BYTES_MIN)
+		return;
+	*spent = (struct spent){{.run = free_spent}, *buffer};
+	*buffer = (struct srv_buffer){.budget = buffer->budget};
+	srv_aside_take(job->loop->srv->aside, &spent->errand);
+}
+
 static size_t run_next(struct srv_job *job)
 {
 	enum api_stage stage = api_call_stage(job->call);
@@ -421,6 +458,10 @@ static size_t run_next(struct srv_job *job)
 	blocks = api_call_next(job->call);
 	mark(job, stage);
 	job->has_ended = blocks == 0;
+	if (api_call_has_read_body(job->call)) {
+		drop_body(job, &job->body);
+		drop_body(job, &job->plain);
+	}
 	return blocks;
 }
 
@@ -542,7 +583,7 @@ void srv_job_start(struct srv_job *job)
 {
 	move(job, SRV_JOB_RUNNING);
 	job->complete_ns = uv_hrtime();
-	job->request.body = job->body.data ? job->body.data : "";
+	job->request.body = job->body.data ? job->body.data + job->body_skew : "";
 	job->call = api_call_new(&job->loop->srv->api, &job->request);
 	if (!job->call) {
 		set_plain_problem(job, API_MEMORY_FULL);

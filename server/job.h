@@ -83,6 +83,7 @@ struct srv_job {
 	const char *method, *path;
 	struct srv_framing framing;
 	struct srv_buffer body;
+	size_t body_skew;        /* bytes in front of it, for the alignment of what is in it */
 	enum srv_coding coding;  /* of the body */
 	struct srv_buffer plain; /* the body without it */
 	uint64_t body_bytes_max;

@@ -43,7 +43,7 @@ def memory_table(folder, scratch):
         for name, request, tensors in (("JSON", batch.json(scratch), 3),
                                        ("binary", batch.binary(scratch), 2)):
             with lossd(folder, "--workers", "2") as server:
-                load(folder, scratch, server, request, 1, 0.1)
+                load(folder, scratch, server, request, 1, 0)
                 peak = server.memory("VmHWM")
             allowed = request.bytes + tensors * batch.logits.nbytes + 16 * MIB
             table.add(f"{name} {batch.name}", request.bytes / MIB, batch.logits.nbytes / MIB,

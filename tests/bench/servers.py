@@ -83,10 +83,10 @@ class Request:
 
 
 def load(folder, scratch, server, request, connections=1, seconds=1):
-    """What tests/bench/load measures, and the body of an answer."""
+    """What tests/bench/load measures, if it has a time for it, and the body of an answer."""
     reply = os.path.join(scratch, "reply")
     line = subprocess.run([os.path.join(folder, "tests/bench/load"), str(server.port),
                            request.path, request.file, str(connections), str(seconds), reply,
                            *request.headers], check=True, stdout=subprocess.PIPE).stdout
     with open(reply, "rb") as file:
-        return json.loads(line), file.read()
+        return json.loads(line or "null"), file.read()
