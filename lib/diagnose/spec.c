@@ -267,39 +267,46 @@ static bool is_no_chance(int64_t hits, int64_t rows, int64_t classes)
 	return share >= 0.5 && (double)rows * (share * log(share / chance) + missed) > CLEARLY;
 }
 
-static bool fits_exchanged(const struct loss_eval *e, int axis)
+/* Class indices are hit more often with the axes exchanged. */
+static bool hits_exchanged(const struct loss_eval *e, int axis)
 {
-	if (e->hard && e->c > 1 && e->shape[axis] == e->c)
-		return is_no_chance(hits_of(e, axis, true), e->units, e->c) &&
-		       hits_of(e, axis, false) * 4 <= e->units;
-	if (!e->hard && e->in[1].full)
-		return is_normalised(e, e->in[1].data, axis,
-				     loss_param_number(&e->spec, "log_target", 0) != 0);
-	return false;
+	return e->hard && e->c > 1 && e->shape[axis] == e->c &&
+	       is_no_chance(hits_of(e, axis, true), e->units, e->c) &&
+	       hits_of(e, axis, false) * 4 <= e->units;
 }
 
-/* The class axis is where the scores or the targets are not normalised, and
- * another one is where they are. */
+/* A tensor of distributions along another axis, and not along that of the classes.
+ * The other one first: usually it falls at its first line. */
+static bool sums_along(const struct loss_eval *e, const void *data, int axis, bool logs)
+{
+	return is_normalised(e, data, axis, logs) &&
+	       !is_normalised(e, data, class_axis_of(e), logs);
+}
+
+static bool fits_along(const struct loss_eval *e, int axis)
+{
+	bool logs = e->form == LOSS_ROLE_LOG_PROBS;
+
+	if ((logs || e->form == LOSS_ROLE_PROBS) && sums_along(e, e->in[0].data, axis, logs))
+		return true;
+	if (e->hard || !e->in[1].full)
+		return hits_exchanged(e, axis);
+	return sums_along(e, e->in[1].data, axis,
+			  loss_param_number(&e->spec, "log_target", 0) != 0);
+}
+
 static void look_at_axis(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	int class_axis = class_axis_of(e);
-	bool given = e->form == LOSS_ROLE_PROBS || e->form == LOSS_ROLE_LOG_PROBS;
-	bool logs = e->form == LOSS_ROLE_LOG_PROBS;
 
 	if (class_axis < 0 || !(e->spec.loss->traits & LOSS_HAS_CLASSES))
 		return;
-	/* Another axis first: it falls at the first line. */
 	for (int axis = 0; axis < e->rank; axis++) {
 		struct loss_finding *finding;
 
-		if (axis == class_axis ||
-		    !((given && is_normalised(e, e->in[0].data, axis, logs)) ||
-		      fits_exchanged(e, axis)))
+		if (axis == class_axis || !fits_along(e, axis))
 			continue;
-		if ((given && is_normalised(e, e->in[0].data, class_axis, logs)) ||
-		    (!e->hard && fits_exchanged(e, class_axis)))
-			return;
 		finding = finding_add_batch(d, LOSS_FINDING_AXIS_SUSPECT, e->form);
 		finding_operand(finding, "axis", axis);
 		finding_operand(finding, "class_axis", class_axis);

@@ -254,6 +254,28 @@ static bool log_probs_as_logits(struct scene *scene, struct planted *planted)
 	return true;
 }
 
+/* Every class sums to 1 over the samples, instead of every sample over the classes. */
+static bool axes_exchanged(struct scene *scene, struct planted *planted)
+{
+	double *x = scene_x(scene);
+	bool logs = scene->form == LOSS_ROLE_LOG_PROBS;
+
+	(void)planted;
+	if (!has_classes(scene) || scene->form == LOSS_ROLE_LOGITS || scene->d != 1 ||
+	    scene->n < 2 || scene->c < 2 || scene->n == scene->c)
+		return false;
+	for (int64_t k = 0; k < scene->c; k++) {
+		double sum = 0;
+
+		for (int64_t row = 0; row < scene->n; row++)
+			sum += logs ? exp(x[row * scene->c + k]) : x[row * scene->c + k];
+		for (int64_t row = 0; row < scene->n; row++)
+			x[row * scene->c + k] = logs ? x[row * scene->c + k] - log(sum)
+						     : x[row * scene->c + k] / sum;
+	}
+	return true;
+}
+
 static bool logits_as_log_probs(struct scene *scene, struct planted *planted)
 {
 	if (!has_classes(scene) || scene->form != LOSS_ROLE_LOG_PROBS)
@@ -380,6 +402,19 @@ static bool exps_overflow(struct scene *scene, struct planted *planted)
 	choose(scene, planted, scene->elements, NULL);
 	for (int64_t i = 0; i < planted->count; i++)
 		y[planted->places[i]] = 89 + 600 * draw_uniform(&scene->seed);
+	return true;
+}
+
+/* Residuals of twice the largest float32. */
+static bool residuals_overflow(struct scene *scene, struct planted *planted)
+{
+	if (scene->form != LOSS_ROLE_INPUT)
+		return false;
+	choose(scene, planted, scene->elements, NULL);
+	for (int64_t i = 0; i < planted->count; i++) {
+		scene_x(scene)[planted->places[i]] = 3e38;
+		scene_y(scene)[planted->places[i]] = -3e38;
+	}
 	return true;
 }
 
@@ -763,6 +798,7 @@ static const struct fault {
 	{F(NARROWING_OVERFLOW), 0, false, ELEMENT, narrowed_inputs, 0},
 	{F(HALF_OVERFLOW), 0, false, ROW, half_overflows, 0},
 	{F(HALF_UNDERFLOW), 0, false, BATCH, half_underflows, 0},
+	{F(AXIS_SUSPECT), 0, true, BATCH, axes_exchanged, 0},
 	{F(TARGET_NOT_BINARY), 0, true, ELEMENT, targets_not_binary, 0},
 	{F(TARGET_NOT_NORMALISED), 0, true, ROW, targets_not_normalised, 0},
 	{F(IGNORE_INDEX_COLLIDES), 0, true, ROW, ignoring_a_class, 0},
@@ -775,6 +811,7 @@ static const struct fault {
 	{F(NEGATIVE_WEIGHT), 0, false, INPUT, negative_weights, 0},
 	{F(EMPTY_MASK), 0, false, BATCH, empty_mask, 0},
 	{F(EXP_OVERFLOW), 0, false, ELEMENT, exps_overflow, 0},
+	{F(OVERFLOW), 0, false, ELEMENT, residuals_overflow, 0},
 	{F(INF_MINUS_INF), F(INPUT_POS_INF), false, ELEMENT, infinities_meet, 0},
 	{F(DOMAIN), 0, false, ELEMENT, negative_targets, 0},
 	{F(ALL_MASKED_ROW), 0, false, ROW, masked_rows, 0},
