@@ -248,6 +248,10 @@ enum api_problem api_members_check(struct api_evaluation *ev, const struct api_i
 				   const json_t *members, const struct api_source *source,
 				   struct api_fault *fault);
 
+/* Refuses a member of an object that is none of the names, whose list NULL ends. */
+enum api_problem api_members_known(const json_t *node, const struct api_source *source,
+				   const char *const *names, struct api_fault *fault);
+
 /* Row `index` of the members that are no inputs, for documentation. */
 struct api_member_row {
 	const char *name;

@@ -73,6 +73,11 @@ void api_dispute_compare(struct api_dispute *dispute, int part);
 /* Fills the trials, the views first; none where everything agrees. */
 void api_trials_make(struct api_dispute *dispute);
 
+/* ---- trial.c ---------------------------------------------------------------- */
+
+/* The axis of the classes of a prediction of this rank; -1 if it has none. */
+int api_class_axis(const struct loss_spec *spec, int rank);
+
 /* One trial on its way. */
 struct api_trial_run {
 	const struct api_dispute *dispute;

@@ -305,3 +305,22 @@ enum api_problem api_members_check(struct api_evaluation *ev, const struct api_i
 	}
 	return API_PROBLEM_NONE;
 }
+
+enum api_problem api_members_known(const json_t *node, const struct api_source *source,
+				   const char *const *names, struct api_fault *fault)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)node, name, value)
+	{
+		size_t i = 0;
+
+		while (names[i] && strcmp(names[i], name))
+			i++;
+		if (!names[i])
+			return api_source_fail_member(source, name, fault, API_UNKNOWN_MEMBER,
+						      "no such member");
+	}
+	return API_PROBLEM_NONE;
+}

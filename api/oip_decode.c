@@ -52,25 +52,6 @@ static enum api_problem read_body(struct api_evaluation *ev, struct api_fault *f
 
 /* ---- Objects and lists ------------------------------------------------------ */
 
-static enum api_problem check_members(const json_t *node, const struct api_source *source,
-				      const char *const *known, struct api_fault *fault)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach((json_t *)node, name, value)
-	{
-		size_t i = 0;
-
-		while (known[i] && strcmp(known[i], name))
-			i++;
-		if (!known[i])
-			return api_source_fail_member(source, name, fault, API_UNKNOWN_MEMBER,
-						      "no such member");
-	}
-	return API_PROBLEM_NONE;
-}
-
 /* A list of objects; *count is 0 where there is none. */
 static enum api_problem check_list(struct api_evaluation *ev, const json_t *list, const char *name,
 				   size_t *count, struct api_fault *fault)
@@ -243,9 +224,9 @@ static enum api_problem read_input(struct api_evaluation *ev, const json_t *node
 	const char *name, *datatype;
 	const json_t *parameters;
 
-	if (check_members(node, &source, known, fault) ||
+	if (api_members_known(node, &source, known, fault) ||
 	    read_parameters_object(ev, node, &source, &parameters, fault) ||
-	    check_members(parameters, &inner, known_parameters, fault) ||
+	    api_members_known(parameters, &inner, known_parameters, fault) ||
 	    read_string(ev, node, "name", &source, &name, fault) ||
 	    check_name(oip, name, &source, fault) ||
 	    read_string(ev, node, "datatype", &source, &datatype, fault))
@@ -414,10 +395,10 @@ static enum api_problem read_output(struct api_evaluation *ev, const json_t *nod
 	struct api_oip_output output = {.is_binary = oip->binary_output};
 	const json_t *parameters;
 
-	if (check_members(node, &source, known, fault) ||
+	if (api_members_known(node, &source, known, fault) ||
 	    read_string(ev, node, "name", &source, &output.name, fault) ||
 	    read_parameters_object(ev, node, &source, &parameters, fault) ||
-	    check_members(parameters, &inner, known_parameters, fault) ||
+	    api_members_known(parameters, &inner, known_parameters, fault) ||
 	    read_bool(ev, json_object_get(parameters, "binary_data"), &binary, &output.is_binary,
 		      fault))
 		return fault->problem;
@@ -561,7 +542,7 @@ enum api_problem api_oip_decode(struct api_evaluation *ev, struct api_fault *fau
 					    "inputs", "outputs",    NULL};
 
 	if (begin(ev, fault) || read_body(ev, fault) ||
-	    check_members(ev->doc.root, &root_source, known, fault) || read_id(ev, fault) ||
+	    api_members_known(ev->doc.root, &root_source, known, fault) || read_id(ev, fault) ||
 	    check_model_name(ev, fault) || read_inputs(ev, fault) || read_parameters(ev, fault) ||
 	    read_outputs(ev, fault) || decode_item(ev, fault) || check_diagnostics(ev, fault))
 		return fault->problem;

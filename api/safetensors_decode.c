@@ -88,25 +88,16 @@ static enum api_problem read_header(struct api_evaluation *ev, struct file *file
 static enum api_problem check_members(const json_t *node, const struct api_source *source,
 				      struct api_fault *fault)
 {
-	static const char *const known[] = {"dtype", "shape", "data_offsets"};
-	const char *name;
-	json_t *value;
+	static const char *const known[] = {"dtype", "shape", "data_offsets", NULL};
 
 	if (!json_is_object(node))
 		return api_source_fail(source, fault, API_WRONG_TYPE,
 				       "expected an object with dtype, shape and data_offsets");
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+	for (size_t i = 0; known[i]; i++)
 		if (!json_object_get(node, known[i]))
 			return api_source_fail_member(source, known[i], fault, API_MISSING_MEMBER,
 						      "missing");
-	json_object_foreach((json_t *)node, name, value)
-	{
-		if (strcmp(name, known[0]) && strcmp(name, known[1]) && strcmp(name, known[2]))
-			return api_source_fail_member(source, name, fault, API_UNKNOWN_MEMBER,
-						      "no such member; a tensor has dtype, shape "
-						      "and data_offsets");
-	}
-	return API_PROBLEM_NONE;
+	return api_members_known(node, source, known, fault);
 }
 
 static enum api_problem read_dtype(const struct file *file, const json_t *node,

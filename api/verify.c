@@ -37,25 +37,6 @@ static const struct api_source tolerance_source = {.parent = &root_source, .name
 
 /* ---- Reading ------------------------------------------------------------------ */
 
-static enum api_problem check_members(const json_t *node, const char *const *known,
-				      const struct api_source *source, struct api_fault *fault)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach((json_t *)node, name, value)
-	{
-		size_t i = 0;
-
-		while (known[i] && strcmp(known[i], name))
-			i++;
-		if (!known[i])
-			return api_source_fail_member(source, name, fault, API_UNKNOWN_MEMBER,
-						      "no such member");
-	}
-	return API_PROBLEM_NONE;
-}
-
 static enum api_problem check_object(struct api_evaluation *ev, const json_t *node,
 				     const struct api_source *source, struct api_fault *fault)
 {
@@ -90,7 +71,7 @@ static enum api_problem take_claim(struct api_evaluation *ev, struct api_fault *
 
 	const json_t *gradients = json_object_get(v->claim, "gradients");
 	if (check_object(ev, v->claim, &claim_source, fault) ||
-	    check_members(v->claim, known, &claim_source, fault) ||
+	    api_members_known(v->claim, &claim_source, known, fault) ||
 	    check_object(ev, gradients, &gradients_source, fault))
 		return fault->problem;
 	if (!json_object_get(v->claim, "loss") && json_object_size(gradients) == 0)
@@ -127,7 +108,7 @@ static enum api_problem read_tolerances(struct api_evaluation *ev, struct api_fa
 	struct api_tolerance *tolerance = &ev->verification->dispute.tolerance;
 
 	if (check_object(ev, ev->verification->tolerance, &tolerance_source, fault) ||
-	    check_members(ev->verification->tolerance, known, &tolerance_source, fault) ||
+	    api_members_known(ev->verification->tolerance, &tolerance_source, known, fault) ||
 	    read_tolerance(ev, "rtol", &tolerance->rtol, fault) ||
 	    read_tolerance(ev, "atol", &tolerance->atol, fault) ||
 	    read_tolerance(ev, "ulp", &tolerance->ulp, fault))
