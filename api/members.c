@@ -146,8 +146,8 @@ static const struct api_member_row rows[] = {
 	 "The arithmetic. In half precision inputs, losses and gradients are rounded as a device "
 	 "would store them."},
 	{"diagnostics", read_diagnostics, true, "'off'|'auto'|'full'", "\"auto\"",
-	 "When to look for causes: never, where something is not finite or was clamped, or "
-	 "always."},
+	 "When to look for causes: never, where something is not finite, was clamped or looks "
+	 "like something else than it was given as, or always."},
 	{"max_locations", read_locations, true, "integer", "16",
 	 "How many places a finding lists."},
 	{"nonfinite", read_nonfinite, true, "'string'|'null'|'error'", "\"string\"",

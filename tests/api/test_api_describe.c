@@ -178,6 +178,18 @@ START_TEST(findings_are_listed)
 	ck_assert_uint_eq(json_array_size(answer_at(&answer, "/findings")), LOSS_FINDING_COUNT);
 	ck_assert_str_eq(answer_string(&answer, "/findings/0/code"), "input_nan");
 	ck_assert_str_eq(answer_string(&answer, "/findings/0/severity"), "error");
+	ck_assert(json_is_false(answer_at(&answer, "/findings/0/cures/0/article")));
+	ck_assert(json_is_false(answer_at(&answer, "/findings/0/cures/0/trap")));
+
+	char pointer[64];
+	int traps = 0;
+
+	for (int i = 0; i < LOSS_FINDING_COUNT; i++)
+		for (int k = 0; k < LOSS_CURES_MAX; k++) {
+			snprintf(pointer, sizeof pointer, "/findings/%d/cures/%d/trap", i, k);
+			traps += json_is_true(answer_at(&answer, pointer));
+		}
+	ck_assert_int_eq(traps, 2);
 }
 END_TEST
 
