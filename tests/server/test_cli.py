@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from fixture import BINARY, EXAMPLE, PATIENCE_S, Server
+from fixture import BINARY, EXAMPLE, PATIENCE_S, ROOT, Server
 
 MASKED = {"loss": "cross_entropy", "logits": [["-Infinity", "-Infinity"]], "targets": [0]}
 
@@ -130,6 +130,19 @@ class Starting(unittest.TestCase):
 
 
 class Eval(unittest.TestCase):
+    def test_safetensors_are_known_by_their_bytes(self):
+        path = os.path.join(ROOT, "tests", "safetensors", "plain", "request.safetensors")
+        with open(path, "rb") as file:
+            batch = file.read()
+        done = run("eval", path)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(run("eval", "-", stdin=batch).stdout, done.stdout)
+        with Server() as server:
+            headers = {"Content-Type": "application/vnd.safetensors"}
+            reply = server.request("POST", "/v1/evaluate", batch, headers)
+            self.assertEqual(reply.body, done.stdout)
+        self.assertEqual(run("eval", "-", stdin=batch[:-1]).returncode, 2)
+
     def test_same_bytes_as_over_http(self):
         with Server() as server:
             for document in (EXAMPLE, MASKED, {"loss": "none"}):
