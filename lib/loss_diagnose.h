@@ -150,7 +150,9 @@ enum loss_narrow_type {
 };
 
 /* A tensor in numbers.  min to smallest and the quantiles are those of the
- * finite elements, NaN where there is none. */
+ * finite elements, NaN where there is none.  Mean, deviation and norm of float32
+ * have 7 digits or more, of float64 12; they are no number where a square
+ * overflows float64. */
 struct loss_summary {
 	int64_t count, finite, nan, pos_inf, neg_inf, zeros, subnormals;
 	int64_t saturated; /* probabilities that are exactly 0 or 1; -1: it holds none */

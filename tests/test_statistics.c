@@ -1105,6 +1105,68 @@ START_TEST(healthy_batches_have_no_finding)
 }
 END_TEST
 
+/* ---- Whatever comes in ------------------------------------------------------------ */
+
+/* Memory ends at an unreadable page, that of the diagnosis too. */
+static void look_at_anything(const struct draw *draw, int *looks)
+{
+	for (size_t k = 0; k < COUNT(dtypes); k++) {
+		struct batch b = {.memory = {MEMORY_PLAIN, NULL}};
+
+		if (draw_question(&b.question, draw, &b.memory)) {
+			if (!evaluation_init(&b.e, &b.question, dtypes[k], MEMORY_GUARD_BEHIND) &&
+			    !evaluation_run(&b.e)) {
+				diagnose(&b);
+				ck_assert(b.s != NULL);
+				*looks += 1;
+			}
+			evaluation_release(&b.e);
+		}
+		memory_release(&b.memory);
+	}
+}
+
+static void look_at_shape(const struct draw *shaped, int *looks)
+{
+	enum loss_role form;
+
+	for (int f = 0; (form = draw_form_at(shaped->loss, f)) != LOSS_ROLE_NONE; f++)
+		for (int variety = 0; variety < 8; variety++) {
+			struct draw draw = *shaped;
+
+			draw.form = form;
+			draw.optional = variety & 1;
+			draw.soft = variety & 2;
+			draw.strange = variety & 4;
+			look_at_anything(&draw, looks);
+		}
+}
+
+START_TEST(strange_batches_do_no_harm)
+{
+	static const int64_t sizes[] = {0, 1, 2, 15, 17, 33, 129};
+	int looks = 0;
+
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		int64_t n = sizes[i];
+		const struct draw draws[] = {{.rank = 1, .shape = {n}},
+					     {.rank = 2, .shape = {n, 3}},
+					     {.rank = 2, .shape = {2, n}},
+					     {.rank = 3, .shape = {2, n, 3}},
+					     {.rank = 4, .shape = {1, 40, 2, n}}};
+
+		for (size_t k = 0; k < COUNT(draws); k++) {
+			struct draw draw = draws[k];
+
+			draw.loss = loss_at((size_t)_i);
+			draw.seed = i * 8 + k + 1;
+			look_at_shape(&draw, &looks);
+		}
+	}
+	ck_assert_int_gt(looks, 100);
+}
+END_TEST
+
 /* ---- As JSON ----------------------------------------------------------------------- */
 
 /* Rows of noise, one in forty of class 1 and the others of class 0: the answer is
@@ -1314,6 +1376,7 @@ Suite *statistics_suite(void)
 	tcase_add_test(findings, near_overflow);
 	tcase_add_test(findings, subnormal);
 	tcase_add_test(findings, cancellation);
+	tcase_add_loop_test(findings, strange_batches_do_no_harm, 0, (int)loss_count());
 	tcase_add_loop_test(findings, statistics_are_told, 0, 4);
 	tcase_add_test(findings, healthy_batches_have_no_finding);
 	return suite;

@@ -123,6 +123,7 @@ static void add_single(struct diagnosis *d, const struct spread *s)
 	struct loss_finding *f =
 		finding_add_batch(d, LOSS_FINDING_SINGLE_CLASS_TARGETS, LOSS_ROLE_TARGETS);
 
+	finding_because(d, f, LOSS_FINDING_IGNORE_INDEX_COLLIDES);
 	finding_operand(f, "count_total", s->rows);
 	finding_operand(f, "class", (double)s->largest);
 	finding_because(d, f, LOSS_FINDING_IGNORE_INDEX_COLLIDES);
@@ -132,6 +133,7 @@ static void add_absent(struct diagnosis *d, const struct spread *s)
 {
 	struct loss_finding *f = finding_add_batch(d, LOSS_FINDING_CLASS_ABSENT, LOSS_ROLE_TARGETS);
 
+	finding_because(d, f, LOSS_FINDING_IGNORE_INDEX_COLLIDES);
 	finding_operand(f, "absent", (double)s->absent);
 	finding_operand(f, "classes", s->classes);
 	finding_operand(f, "class", (double)s->first_absent);
