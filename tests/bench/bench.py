@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The whole benchmark: tables in Markdown on standard output, the same as JSON
-in build/bench.json.
+"""The whole benchmark: tables in Markdown on standard output and, for the README,
+in build/bench.md; the same as JSON in build/bench.json.
 
     bench.py FOLDER [PART]...
 
@@ -25,23 +25,30 @@ def machine():
     return f"{len(os.sched_getaffinity(0))} CPUs, {model}, Linux {platform.release()}"
 
 
+def say(text, file):
+    for out in (sys.stdout, file):
+        print(text, file=out, flush=True)
+
+
 def main(folder, *parts):
     folder = os.path.abspath(folder)
     scratch = os.path.join(folder, "bench")
     os.makedirs(scratch, exist_ok=True)
     tables = []
-    print(f"{time.strftime('%Y-%m-%d')}, {machine()}.", flush=True)
-    for part in parts or PARTS:
-        for table in importlib.import_module("part_" + part).run(folder, scratch):
-            tables.append(table)
-            print(f"\n{table.markdown()}", flush=True)
+    with open(os.path.join(folder, "bench.md"), "w") as file:
+        say(f"{time.strftime('%Y-%m-%d')}, {machine()}.", file)
+        for part in parts or PARTS:
+            for table in importlib.import_module("part_" + part).run(folder, scratch):
+                tables.append(table)
+                say(f"\n{table.markdown()}", file)
+        targets = [target for table in tables for target in table.targets()]
+        met = sum(target.is_met for target in targets)
+        say(f"\n{met} of {len(targets)} targets are met.", file)
     with open(os.path.join(folder, "bench.json"), "w") as file:
         json.dump({"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                    "machine": machine(), "tables": [table.plain() for table in tables]},
                   file, indent=1)
         file.write("\n")
-    targets = [target for table in tables for target in table.targets()]
-    print(f"\n{sum(target.is_met for target in targets)} of {len(targets)} targets are met.")
 
 
 if __name__ == "__main__":
