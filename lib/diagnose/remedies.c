@@ -46,6 +46,7 @@ struct remedy_need remedies_need(const struct loss_eval *e)
 static void mark_fine(struct diagnosis *d, struct scene *scene)
 {
 	const struct loss_eval *e = d->e;
+	bool wants = trial_wants_gradient(e, 0);
 	int64_t counted = 0;
 
 	for (int64_t unit = 0; unit < e->units; unit++) {
@@ -54,9 +55,9 @@ static void mark_fine(struct diagnosis *d, struct scene *scene)
 		counted += counts;
 		real_put(e, d->mask, unit, counts && isfinite(real_at(e, d->before, unit)));
 	}
-	for (int64_t i = 0; i < e->elements && trial_wants_gradient(e, 0); i++)
-		if (!isfinite(real_at(e, d->gradient, i)))
-			real_put(e, d->mask, unit_of(e, i), 0);
+	for (int64_t i = -1;
+	     wants && (i = next_nonfinite(e, d->gradient, i + 1, e->elements)) < e->elements;)
+		real_put(e, d->mask, unit_of(e, i), 0);
 	for (int64_t unit = 0; unit < e->units; unit++)
 		scene->fine += real_at(e, d->mask, unit) != 0;
 	scene->bad = counted - scene->fine;

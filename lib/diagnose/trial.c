@@ -108,12 +108,30 @@ static void norm_add(struct norm *norm, double value)
 	}
 }
 
+/* Squares of float32 fit a double; four sums, since each waits for its last. */
+static double float32_norm(const float *x, int64_t count)
+{
+	double sums[4] = {0};
+	int64_t i = 0;
+
+	for (; i + 4 <= count; i += 4)
+		for (int k = 0; k < 4; k++)
+			sums[k] += (double)x[i + k] * (double)x[i + k];
+	for (; i < count; i++)
+		sums[0] += (double)x[i] * (double)x[i];
+	return sqrt((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
 static void add_gradient(const struct diagnosis *d, const struct trial *trial, int input,
 			 struct norm *norm)
 {
 	const struct loss_operand *operand = &d->e->in[input];
 	bool clamps = trial->clamps && input == trial->input;
 
+	if (!clamps && d->e->spec.dtype == LOSS_FLOAT32) {
+		norm_add(norm, float32_norm(d->gradient, operand->count));
+		return;
+	}
 	for (int64_t i = 0; i < operand->count; i++) {
 		double before = clamps ? real_at(d->e, operand->data, i) : 0;
 
@@ -147,7 +165,9 @@ static void compare_units(const struct diagnosis *d, const struct loss_plan *pla
 		double before = real_at(e, d->before, unit);
 		double change = same ? fabs(real_at(e, d->after, unit) - before) : INFINITY;
 
-		result->changed_rows += !(change <= rounding * fmax(1, fabs(before)));
+		double size = fabs(before) > 1 ? fabs(before) : 1;
+
+		result->changed_rows += !(change <= rounding * size);
 		if (!(change <= result->largest_change))
 			result->largest_change = change;
 	}
