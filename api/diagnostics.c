@@ -120,6 +120,8 @@ static void write_remedy(struct api_text *text, const struct loss_remedy *remedy
 	}
 	if (remedy->input != LOSS_ROLE_NONE)
 		api_text_member(text, "input", loss_role_name(remedy->input));
+	if (remedy->dtype)
+		api_text_member(text, "dtype", remedy->dtype);
 	write_mask(text, &remedy->mask);
 	if (remedy->computed) {
 		/* Written as the loss of the changed request will be. */

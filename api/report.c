@@ -146,6 +146,31 @@ static void put_effect(struct report *report, const struct api_term *term)
 	}
 }
 
+static bool is_told(const struct loss_diagnosis *diagnosis, int before,
+		    const struct loss_remedy *remedy)
+{
+	for (int i = 0; i < before; i++)
+		for (int k = 0; k < diagnosis->findings[i].remedy_count; k++)
+			if (diagnosis->findings[i].remedies[k] == remedy)
+				return true;
+	return false;
+}
+
+/* A remedy of several findings is told with the first. */
+static void put_remedies(struct report *report, const struct loss_diagnosis *diagnosis, int index)
+{
+	const struct loss_finding *finding = &diagnosis->findings[index];
+
+	for (int i = 0; i < finding->remedy_count; i++) {
+		const struct loss_remedy *remedy = finding->remedies[i];
+
+		if (is_told(diagnosis, index, remedy))
+			continue;
+		put_label(report, remedy->row->trap ? "trap" : "cure");
+		put_wrapped(report, remedy->say);
+	}
+}
+
 static void put_finding(struct report *report, const struct api_item *item,
 			const struct api_term *term, int index)
 {
@@ -163,6 +188,7 @@ static void put_finding(struct report *report, const struct api_item *item,
 	put_because(report, finding);
 	if (index == 0 && term->diagnosis.has_effect)
 		put_effect(report, term);
+	put_remedies(report, &term->diagnosis, index);
 }
 
 /* ---- Results --------------------------------------------------------------- */

@@ -320,6 +320,7 @@ static const struct row {
 	{"Remedy", "spec?", "LossObject", "The changed loss, ready to send."},
 	{"Remedy", "input?", "string",
 	 "The role to send the prediction in instead, converted as `say` tells."},
+	{"Remedy", "dtype?", "string", "The dtype to ask for."},
 	{"Remedy", "mask?", "Shaped", "The mask to send, where it has at most 1024 numbers."},
 	{"Remedy", "loss_after?", "Real",
 	 "Computed with the change made, as is what follows; in the dtype. Of a weighted sum that "
@@ -329,7 +330,7 @@ static const struct row {
 	 "L2, over the gradients that were asked for, or else the prediction's."},
 	{"Remedy", "changes_finite_rows?", "boolean",
 	 "Whether a loss that was finite and counted differs by more than rounding (64 units in "
-	 "the last place)."},
+	 "the last place; 2 in half precision)."},
 
 	{"Catalogue", "losses", "[Loss]", ""},
 	{"Loss", "name", "string", ""},

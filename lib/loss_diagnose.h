@@ -90,13 +90,14 @@ struct loss_remedy {
 	 * unweighted.  What a clamp holds back is no part of it. */
 	double gradient_norm_after;
 	/* Some loss that was finite and counted differs by more than rounding: by
-	 * more than 64 units in the last place of the dtype, of the loss or of 1,
-	 * whichever is more. */
+	 * more than 64 units in the last place of the dtype (2 in half precision),
+	 * of the loss or of 1, whichever is more. */
 	bool changes_finite_rows;
 	bool has_spec; /* `spec` is changed and may be sent as it is */
 	struct loss_spec spec;
 	/* The role the prediction is to be sent in, or LOSS_ROLE_NONE: as it was. */
 	enum loss_role input;
+	const char *dtype; /* the dtype to ask for, or NULL: the same */
 	/* The mask to send: over the units, 0 for what is to be left out.  In the
 	 * memory of the diagnosis; .data NULL: none. */
 	struct loss_tensor mask;

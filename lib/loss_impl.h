@@ -266,6 +266,9 @@ struct loss_impl {
 	double (*overlap)(const void *params, const struct loss_overlap *sums, double *d_i,
 			  double *d_p);
 	struct loss_overlap_kind (*overlap_kind)(const void *params);
+	/* The loss to turn to where one class is rare, and where several classes of
+	 * a row are right at once; NULL: none. */
+	const char *under_imbalance, *for_many_labels;
 };
 
 /* ---- Blocks --------------------------------------------------------------- */

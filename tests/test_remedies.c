@@ -87,6 +87,22 @@ static double clamped_logit(double x)
 	return fmin(1 - 1e-7, fmax(1e-7, x));
 }
 
+static double in_unit(double y)
+{
+	return fmin(1, fmax(0, y));
+}
+
+static double round_half_up(double y)
+{
+	return y >= 0.5;
+}
+
+/* The one row that is not normalised has the targets 0.75 and 0.75. */
+static double by_its_row(double y)
+{
+	return y == 0.75 ? 0.5 : y;
+}
+
 #define MASKED                                                                                     \
 	"{'loss': 'ce', 'logits': [[0.2, 0.3, 0.4], ['-Infinity', '-Infinity', '-Infinity'], "     \
 	"[0.5, -0.3, 0.73]], 'targets': [0, 2, 1]}"
@@ -200,6 +216,53 @@ static double selected(void)
 	return 1 * (log(1.0) + 0.5) / 2;
 }
 
+static double probs_taken_as_such(void)
+{
+	return (-log(0.7) - log(0.3)) / 2;
+}
+
+static double log_probs_taken_as_such(void)
+{
+	return (0.5 + 1.5) / 2;
+}
+
+static double logits_taken_as_such(void)
+{
+	return (CE(0, 1, 2, 0.5) + CE(1, 0.3, 0.3, 1)) / 2;
+}
+
+static double targets_in_range(void)
+{
+	return (bce(0.6, 1) + bce(0.2, 0) + bce(0.3, 1)) / 3;
+}
+
+static double targets_rounded(void)
+{
+	return (bce(0.5, 1) + bce(0.2, 0) + bce(0.3, 1)) / (3 + 1e-6);
+}
+
+static double targets_normalised(void)
+{
+	return ((CE(0, 1, 2, 0.5) + CE(1, 1, 2, 0.5)) / 2 + CE(2, 0.3, 0.3, 1)) / 2;
+}
+
+static double each_class_by_itself(void)
+{
+	return (bce_of_logit(1, 1) + bce_of_logit(2, 1) + bce_of_logit(0.5, 0) +
+		bce_of_logit(0.3, 0) + bce_of_logit(-0.3, 0) + bce_of_logit(1, 1)) /
+	       6;
+}
+
+static double squares_in_float32(void)
+{
+	return (998.0 * 998.0 + 1) / 2;
+}
+
+static double squares_with_a_large_one(void)
+{
+	return (8 + 4e8 * 4e8) / 9;
+}
+
 static const struct remedy_case {
 	const char *action, *code;
 	const char *body; /* with ' for " */
@@ -207,7 +270,8 @@ static const struct remedy_case {
 	bool changes;                /* rows that were fine */
 	double (*convert)(double x); /* what the remedy tells the user to do with .member */
 	const char *member;
-	bool clamps; /* and what changes gets no gradient */
+	bool clamps;   /* and what changes gets no gradient */
+	double weight; /* what the remedy multiplies the loss by, or 0 */
 } cases[] = {
 	{"drop_rows", "all_masked_row", MASKED, masked_left_out, .changes = false},
 	{"drop_rows", "input_nan",
@@ -268,6 +332,43 @@ static const struct remedy_case {
 	{"select_instead_of_multiply", "zero_times_inf",
 	 "{'loss': 'kl_div', 'log_probs': [[-0.5, '-Infinity']], 'targets': [[1, 0]]}", selected,
 	 .changes = false},
+	{"send_as_probs", "looks_like_probabilities",
+	 "{'loss': 'ce', 'logits': [[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], 'targets': [0, 1]}",
+	 probs_taken_as_such, .changes = true, .member = "logits"},
+	{"send_as_log_probs", "looks_like_log_probs",
+	 "{'dtype': 'float64', 'loss': 'ce', 'logits': [[-0.5, -0.9327521295671886], [-1.5, "
+	 "-0.25248245892545396]], 'targets': [0, 0]}",
+	 log_probs_taken_as_such, .changes = false, .member = "logits"},
+	{"send_as_logits", "looks_like_logits",
+	 "{'loss': 'nll_loss', 'log_probs': [[1, 2, 0.5], [0.3, 0.3, 1]], 'targets': [0, 1]}",
+	 logits_taken_as_such, .changes = true, .member = "log_probs"},
+	{"fix_targets", "target_not_binary",
+	 "{'diagnostics': 'full', 'loss': 'bce', 'probs': [0.6, 0.2, 0.3], 'targets': [255, 0, "
+	 "1]}",
+	 targets_in_range, .changes = true, .convert = in_unit, .member = "targets"},
+	{"fix_targets", "target_not_binary",
+	 "{'diagnostics': 'full', 'loss': 'ohem_balanced_bce', 'probs': [0.5, 0.2, 0.3], "
+	 "'targets': [0.5, 0, 1]}",
+	 targets_rounded, .changes = true, .convert = round_half_up, .member = "targets"},
+	{"fix_targets", "target_not_normalised",
+	 "{'diagnostics': 'full', 'loss': 'ce', 'logits': [[1, 2, 0.5], [0.3, 0.3, 1]], "
+	 "'targets': [[0.75, 0.75, 0], [0, 0, 1]]}",
+	 targets_normalised, .changes = true, .convert = by_its_row, .member = "targets"},
+	{"other_loss", "loss_unsuited",
+	 "{'diagnostics': 'full', 'loss': 'ce', 'logits': [[1, 2, 0.5], [0.3, -0.3, 1]], "
+	 "'targets': [[1, 1, 0], [0, 0, 1]]}",
+	 each_class_by_itself, .changes = true},
+	{"use_float32", "half_overflow",
+	 "{'dtype': 'float16', 'loss': 'mse', 'input': [1000, 2], 'targets': [2, 1]}",
+	 squares_in_float32, .changes = false},
+	{"rescale", "half_underflow",
+	 "{'dtype': 'float16', 'loss': 'ce', 'logits': [[20, 0, 0, 0], [1, 20, 0, 1]], 'targets': "
+	 "[0, 1]}",
+	 zero, .changes = false, .weight = 0x1p38},
+	{"lower_learning_rate", "gradient_exploding",
+	 "{'diagnostics': 'full', 'loss': 'mse', 'input': [1, 2, 1, 2, 1, 2, 1, 2, 0], 'targets': "
+	 "[2, 1, 2, 1, 2, 1, 2, 1, 400000000]}",
+	 squares_with_a_large_one, .changes = false},
 	{"add_eps_to_logits", "all_masked_row", MASKED, is_nan, .changes = false,
 	 .convert = plus_1e_8, .member = "logits"},
 	{"clamp_logits", "all_masked_row", MASKED, masked_clamped, .changes = true,
@@ -345,16 +446,24 @@ static double number_at(const json_t *object, const char *key)
 
 /* ---- Changing the request as the remedy says -------------------------------- */
 
-static bool is_float(void)
+static bool has_dtype(const char *name)
 {
-	return !json_object_get(request, "dtype");
+	const char *dtype = json_string_value(json_object_get(request, "dtype"));
+
+	return !strcmp(dtype ? dtype : "float32", name);
+}
+
+/* How near two computations of one number come. */
+static double tolerance(void)
+{
+	return has_dtype("float64") ? 1e-14 : has_dtype("float32") ? 1e-6 : 1e-3;
 }
 
 static double as_read(const json_t *value)
 {
 	double x = number_of(value);
 
-	return is_float() ? (double)(float)x : x;
+	return has_dtype("float64") ? x : (double)(float)x;
 }
 
 static void convert(json_t *array, double (*how)(double))
@@ -378,7 +487,14 @@ static json_t *changed_request(const struct remedy_case *c)
 	const json_t *spec = json_object_get(remedy, "spec");
 	const json_t *input = json_object_get(remedy, "input");
 	const json_t *mask = json_object_get(remedy, "mask");
+	const json_t *dtype = json_object_get(remedy, "dtype");
 
+	if (dtype)
+		json_object_set(changed, "dtype", (json_t *)dtype);
+	if (c->weight)
+		json_object_set_new(changed, "loss",
+				    json_pack("{s:[{s:f, s:O}]}", "terms", "weight", c->weight,
+					      "loss", json_object_get(request, "loss")));
 	if (spec)
 		json_object_set(changed, "loss", (json_t *)spec);
 	if (mask)
@@ -451,17 +567,16 @@ static void reduce(json_t *changed)
 START_TEST(a_remedy_does_what_it_says)
 {
 	const struct remedy_case *c = &cases[_i];
-	double tolerance, loss_after, norm_after;
+	double loss_after, norm_after, weight = c->weight ? c->weight : 1;
 	json_t *changed;
 
 	request = request_of(c->body);
 	ck_assert_msg(request != NULL, "no JSON: %s", c->body);
-	tolerance = is_float() ? 1e-6 : 1e-14;
 	post(request);
 	remedy = find_remedy(c->code, c->action);
 	loss_after = number_at(remedy, "loss_after");
 	norm_after = number_at(remedy, "gradient_norm_after");
-	ck_assert_msg(near(loss_after, c->loss(), tolerance),
+	ck_assert_msg(near(loss_after, c->loss(), tolerance()),
 		      "%s: loss after %.17g, expected %.17g", c->action, loss_after, c->loss());
 	ck_assert_msg(json_is_true(json_object_get(remedy, "changes_finite_rows")) == c->changes,
 		      "%s: changes_finite_rows should be %d", c->action, c->changes);
@@ -469,12 +584,12 @@ START_TEST(a_remedy_does_what_it_says)
 	changed = changed_request(c);
 	reduce(changed);
 	post(changed);
-	ck_assert_msg(same(answer_number(&answer, "/loss"), loss_after),
+	ck_assert_msg(same(answer_number(&answer, "/loss") / weight, loss_after),
 		      "%s: %.17g when it is done, %.17g when it is promised", c->action,
 		      answer_number(&answer, "/loss"), loss_after);
-	ck_assert_msg(near(norm_after, norm_of_reply(c, changed), tolerance),
+	ck_assert_msg(near(norm_after, norm_of_reply(c, changed) / weight, tolerance()),
 		      "%s: gradient norm %.17g, expected %.17g", c->action, norm_after,
-		      norm_of_reply(c, changed));
+		      norm_of_reply(c, changed) / weight);
 	json_decref(changed);
 }
 END_TEST
@@ -586,6 +701,25 @@ START_TEST(one_masked_row_of_32)
 }
 END_TEST
 
+/* 8 elements with a residual of 1 and one of 4e8: the gradient is 4e8 / 3 times
+ * as long as 9 of the median's length would make it. */
+START_TEST(the_step_is_measured_by_the_median)
+{
+	json_t *one;
+
+	request = request_of(
+		"{'diagnostics': 'full', 'loss': 'mse', 'input': [1, 2, 1, 2, 1, 2, 1, 2, 0], "
+		"'targets': [2, 1, 2, 1, 2, 1, 2, 1, 400000000]}");
+	post(request);
+	one = find_remedy("gradient_exploding", "lower_learning_rate");
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(one, "say")),
+				     "to 1/1.33e+08 of what it is"));
+	ck_assert_ptr_nonnull(
+		strstr(json_string_value(json_object_get(one, "say")), "norm at 0.667"));
+	json_decref(one);
+}
+END_TEST
+
 /* Of a weighted sum each term has its own remedies: its loss, unweighted. */
 START_TEST(a_term_has_its_own_remedies)
 {
@@ -685,6 +819,7 @@ Suite *remedies_suite(void)
 	tcase_add_test(tcase, what_does_not_cure_is_left_out);
 	tcase_add_test(tcase, traps_are_shown_where_something_is_wrong);
 	tcase_add_test(tcase, one_masked_row_of_32);
+	tcase_add_test(tcase, the_step_is_measured_by_the_median);
 	tcase_add_test(tcase, a_term_has_its_own_remedies);
 	suite_add_tcase(suite, tcase);
 

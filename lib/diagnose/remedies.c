@@ -108,6 +108,7 @@ static void write_remedy(const struct remedy *remedy, const struct scene *scene,
 		.has_spec = remedy->proposes_spec,
 		.spec = trial->spec,
 		.input = trial->form == e->form ? LOSS_ROLE_NONE : trial->form,
+		.dtype = trial->unrounded ? loss_precision_name(trial->spec.precision) : NULL,
 	};
 	out->spec.common.reduction = e->spec.common.reduction;
 	remedy->say(scene, out->say, sizeof out->say);
@@ -159,6 +160,8 @@ static bool try_one(const struct remedy *remedy, struct scene *scene, struct los
 	trial_init(&trial, scene->d->e);
 	if (!remedy->change(scene->d->e, &trial))
 		return false;
+	if (remedy->fit)
+		remedy->fit(scene, &trial);
 	trial_run(scene->d, &trial, &after);
 	scene->trial = &trial;
 	scene->after = &after;

@@ -27,6 +27,8 @@ struct remedy {
 	/* Change the trial; false where there is nothing to change in this loss.
 	 * Looks at no number of the batch. */
 	bool (*change)(const struct loss_eval *e, struct trial *trial);
+	/* What of the change depends on the numbers; NULL: nothing. */
+	void (*fit)(const struct scene *scene, struct trial *trial);
 	/* Whether what the trial has shown is worth saying; NULL: yes.  d->gradient
 	 * and d->after are the trial's. */
 	bool (*is_worth)(struct scene *scene);
@@ -39,6 +41,6 @@ struct remedy {
 /* The table, best first; NULL past the end. */
 const struct remedy *remedy_at(size_t index);
 
-enum { REMEDY_COUNT = 12 };
+enum { REMEDY_COUNT = 20 };
 
 #endif

@@ -236,6 +236,94 @@ static void say_clamp_probs(const struct scene *s, char *buf, size_t bytes)
 		 s->trial->least, s->trial->least, OUTCOME(s));
 }
 
+/* ---- Another name --------------------------------------------------------- */
+
+static bool send_as(const struct loss_eval *e, struct trial *trial, enum loss_role from,
+		    enum loss_role to)
+{
+	trial->form = to;
+	return e->form == from && takes(e, to);
+}
+
+static bool change_send_as_probs(const struct loss_eval *e, struct trial *trial)
+{
+	return send_as(e, trial, LOSS_ROLE_LOGITS, LOSS_ROLE_PROBS);
+}
+
+static bool change_send_as_log_probs(const struct loss_eval *e, struct trial *trial)
+{
+	return send_as(e, trial, LOSS_ROLE_LOGITS, LOSS_ROLE_LOG_PROBS);
+}
+
+static bool change_send_as_logits(const struct loss_eval *e, struct trial *trial)
+{
+	return send_as(e, trial, LOSS_ROLE_LOG_PROBS, LOSS_ROLE_LOGITS);
+}
+
+static void say_send_as(const struct scene *s, char *buf, size_t bytes)
+{
+	snprintf(buf, bytes, "Send the same numbers as %s instead of %s: %s, instead of %s.",
+		 loss_role_name(s->trial->form), loss_role_name(s->d->e->form), OUTCOME(s),
+		 NUMBER(s->before.loss));
+}
+
+/* ---- Targets -------------------------------------------------------------- */
+
+static void fill_rounded(const struct loss_eval *e, const struct trial *trial, void *copy)
+{
+	(void)trial;
+	for (int64_t i = 0; i < e->in[1].count; i++)
+		real_put(e, copy, i, real_at(e, e->in[1].data, i) >= 0.5);
+}
+
+/* Each distribution over the classes divided by its sum. */
+static void fill_normalised(const struct loss_eval *e, const struct trial *trial, void *copy)
+{
+	struct lines lines = lines_of(e, class_axis_of(e));
+	const void *y = e->in[1].data;
+
+	(void)trial;
+	for (int64_t i = 0; i < lines.count; i++) {
+		int64_t first = line_start(&lines, i);
+		double sum = 0;
+
+		for (int64_t k = 0; k < lines.length; k++)
+			sum += real_at(e, y, first + k * lines.stride);
+		for (int64_t k = 0; k < lines.length; k++)
+			real_put(e, copy, first + k * lines.stride,
+				 real_at(e, y, first + k * lines.stride) / sum);
+	}
+}
+
+/* A distribution over the classes; or numbers that are 0 or 1, or between where
+ * the loss takes that. */
+static bool change_fix_targets(const struct loss_eval *e, struct trial *trial)
+{
+	bool has_classes = e->spec.loss->traits & LOSS_HAS_CLASSES;
+	bool is_binary = e->in[1].row->kind == LOSS_KIND_BINARY;
+
+	trial->input = 1;
+	trial->least = 0;
+	trial->most = 1;
+	trial->fill = has_classes ? fill_normalised : is_binary ? fill_rounded : fill_clamped;
+	if (e->in[1].row->role != LOSS_ROLE_TARGETS || e->hard || !e->in[1].full)
+		return false;
+	if (has_classes)
+		return class_axis_of(e) >= 0 && loss_param_number(&e->spec, "log_target", 0) == 0;
+	return is_binary || e->spec.loss->traits & LOSS_HAS_SIGMOID;
+}
+
+static void say_fix_targets(const struct scene *s, char *buf, size_t bytes)
+{
+	const char *what =
+		s->trial->fill == fill_normalised ? "Divide each row of targets by its sum"
+		: s->trial->fill == fill_rounded  ? "Make the targets 0 or 1 (0.5 and more: 1)"
+						  : "Bring the targets into [0, 1]";
+
+	snprintf(buf, bytes, "%s, and check the annotations: %s, instead of %s.", what, OUTCOME(s),
+		 NUMBER(s->before.loss));
+}
+
 /* ---- Parameters ----------------------------------------------------------- */
 
 static struct loss_value real(double value)
@@ -291,6 +379,170 @@ static void say_fallback_negatives(const struct scene *s, char *buf, size_t byte
 		 "Set fallback_negatives, %.0f for instance, so that the hardest negatives count "
 		 "where there is no positive: %s.",
 		 s->trial->least, OUTCOME(s));
+}
+
+/* ---- Another loss --------------------------------------------------------- */
+
+/* The parameters that the other loss has, too, keep their values. */
+static void keep_params(const struct loss_spec *from, struct loss_spec *to)
+{
+	for (int i = 0; i < from->loss->param_count; i++)
+		for (int k = 0; k < to->loss->param_count; k++) {
+			const struct loss_param_row *a = &from->loss->params[i];
+			const struct loss_param_row *b = &to->loss->params[k];
+
+			if (!strcmp(a->name, b->name) && a->kind == b->kind)
+				memcpy(to->params + b->offset, from->params + a->offset,
+				       a->kind == LOSS_PARAM_MAYBE ? 16 : 8);
+		}
+	to->dtype = from->dtype;
+	to->common = from->common;
+}
+
+static bool change_loss(const struct loss_eval *e, struct trial *trial, const char *name)
+{
+	struct loss_spec from = trial->spec;
+
+	if (!name)
+		return false;
+	loss_spec_init(&trial->spec, loss_find(name));
+	keep_params(&from, &trial->spec);
+	return e->form != LOSS_ROLE_PROBS || change_use_logits_form(e, trial);
+}
+
+static bool change_other_loss(const struct loss_eval *e, struct trial *trial)
+{
+	return change_loss(e, trial, e->spec.loss->impl->for_many_labels);
+}
+
+static void say_other_loss(const struct scene *s, char *buf, size_t bytes)
+{
+	snprintf(buf, bytes,
+		 "Use %s, where several classes of a row may be right at once: %s and the "
+		 "gradient's norm %s, instead of %s and %s.",
+		 s->trial->spec.loss->name, OUTCOME(s), NUMBER(s->after->gradient_norm),
+		 NUMBER(s->before.loss), NUMBER(s->before.gradient_norm));
+}
+
+/* ---- Half precision ------------------------------------------------------- */
+
+static bool change_use_float32(const struct loss_eval *e, struct trial *trial)
+{
+	trial->spec.precision = LOSS_PRECISION_FULL;
+	trial->unrounded = true;
+	return e->spec.precision != LOSS_PRECISION_FULL;
+}
+
+static void say_use_float32(const struct scene *s, char *buf, size_t bytes)
+{
+	snprintf(buf, bytes, "Compute the loss in float32, as autocast does, instead of %s: %s.",
+		 loss_precision_name(s->d->e->spec.precision), OUTCOME(s));
+}
+
+static bool change_rescale(const struct loss_eval *e, struct trial *trial)
+{
+	(void)trial;
+	return e->spec.precision != LOSS_PRECISION_FULL;
+}
+
+/* The power of two that brings the largest gradient to between a quarter and a
+ * half of the largest number. */
+static void fit_rescale(const struct scene *s, struct trial *trial)
+{
+	double largest = s->before.largest_gradient;
+	enum loss_precision precision = trial->spec.precision;
+	int exponent;
+
+	if (largest == 0)
+		largest = (double)loss_precision_min(precision);
+	frexp((double)loss_precision_max(precision) / largest, &exponent);
+	trial->scale = ldexp(1, exponent - 2);
+}
+
+static bool is_rescue(struct scene *s)
+{
+	return s->after->zero_gradients < s->before.zero_gradients;
+}
+
+static void say_rescale(const struct scene *s, char *buf, size_t bytes)
+{
+	int exponent;
+
+	frexp(s->trial->scale, &exponent);
+	snprintf(buf, bytes,
+		 "Multiply the loss by 2^%d before the gradient and divide the gradient by it in "
+		 "float32: %lld gradients are 0 then, instead of %lld, and their norm is %s.",
+		 exponent - 1, (long long)s->after->zero_gradients,
+		 (long long)s->before.zero_gradients, NUMBER(s->after->gradient_norm));
+}
+
+/* ---- The step ------------------------------------------------------------- */
+
+/* The k-th smallest of n reals, which are put into another order. */
+static double kth_smallest(const struct loss_eval *e, void *reals, int64_t n, int64_t k)
+{
+	for (int64_t low = 0, high = n - 1; low < high;) {
+		double pivot = real_at(e, reals, low + (high - low) / 2);
+		int64_t i = low, j = high;
+
+		while (i <= j) {
+			double a, b;
+
+			while ((a = real_at(e, reals, i)) < pivot)
+				i++;
+			while ((b = real_at(e, reals, j)) > pivot)
+				j--;
+			if (i > j)
+				break;
+			real_put(e, reals, i++, b);
+			real_put(e, reals, j--, a);
+		}
+		if (k <= j)
+			high = j;
+		else if (k >= i)
+			low = i;
+		else
+			break; /* between them everything equals the pivot */
+	}
+	return real_at(e, reals, k);
+}
+
+/* The median norm of the gradients of the units that are fine, of which there
+ * are scene->fine; leaves them in d->after. */
+static double median_norm(const struct scene *s)
+{
+	const struct loss_eval *e = s->d->e;
+	int64_t n = 0;
+
+	memset(s->d->after, 0, (size_t)e->units * loss_dtype_bytes(e->spec.dtype));
+	for (int64_t i = 0; i < e->elements; i++) {
+		int64_t unit = unit_of(e, i);
+		double norm = real_at(e, s->d->after, unit), g = real_at(e, s->d->gradient, i);
+
+		real_put(e, s->d->after, unit, sqrt(norm * norm + g * g));
+	}
+	for (int64_t unit = 0; unit < e->units; unit++)
+		if (real_at(e, s->d->mask, unit) != 0)
+			real_put(e, s->d->after, n++, real_at(e, s->d->after, unit));
+	return n ? kth_smallest(e, s->d->after, n, n / 2) : 0;
+}
+
+/* How much longer the gradient is than if every unit had the median's. */
+static bool is_gradient_uneven(struct scene *s)
+{
+	if (!trial_wants_gradient(s->d->e, 0))
+		return false;
+	s->factor = s->after->gradient_norm / (median_norm(s) * sqrt((double)s->fine));
+	return isfinite(s->factor) && s->factor >= 2;
+}
+
+static void say_lower_learning_rate(const struct scene *s, char *buf, size_t bytes)
+{
+	snprintf(buf, bytes,
+		 "Lower the learning rate to 1/%.3g of what it is, or clip the gradient's norm at "
+		 "%.3g: it is %s, %.3g times what it would be if each %s had the median's.",
+		 s->factor, s->after->gradient_norm / s->factor, NUMBER(s->after->gradient_norm),
+		 s->factor, unit_name(s->d->e, 1));
 }
 
 /* ---- As it is ------------------------------------------------------------- */
@@ -378,7 +630,7 @@ static const struct remedy remedies[] = {
 			   ANSWERS(NARROWING_OVERFLOW) | ANSWERS(EXP_OVERFLOW) |
 			   ANSWERS(INF_MINUS_INF) | ANSWERS(DOMAIN) | ANSWERS(ALL_MASKED_ROW) |
 			   ANSWERS(TARGET_AT_MASKED_CLASS) | ANSWERS(LOG_ZERO) | ANSWERS(DIV_ZERO) |
-			   ANSWERS(GRADIENT_NONFINITE),
+			   ANSWERS(HALF_OVERFLOW) | ANSWERS(GRADIENT_NONFINITE),
 		.change = change_drop_rows,
 		.say = say_drop_rows,
 	},
@@ -408,6 +660,38 @@ static const struct remedy remedies[] = {
 		.change = change_clamp_probs,
 		.say = say_clamp_probs,
 		.settles_events = true,
+	},
+	{
+		.row = {.action = "send_as_probs",
+			.doc = "What was sent as logits are probabilities: call them so."},
+		.answers = ANSWERS(LOOKS_LIKE_PROBABILITIES),
+		.change = change_send_as_probs,
+		.say = say_send_as,
+		.proposes_spec = true,
+	},
+	{
+		.row = {.action = "send_as_log_probs",
+			.doc = "What was sent as logits are log-probabilities: call them so."},
+		.answers = ANSWERS(LOOKS_LIKE_LOG_PROBS),
+		.change = change_send_as_log_probs,
+		.say = say_send_as,
+		.proposes_spec = true,
+	},
+	{
+		.row = {.action = "send_as_logits",
+			.doc = "What was sent as log-probabilities are logits: call them so."},
+		.answers = ANSWERS(LOOKS_LIKE_LOGITS),
+		.change = change_send_as_logits,
+		.say = say_send_as,
+		.proposes_spec = true,
+	},
+	{
+		.row = {.action = "fix_targets",
+			.article = true,
+			.doc = "Bring the targets into the range that the loss is made for."},
+		.answers = ANSWERS(TARGET_NOT_BINARY) | ANSWERS(TARGET_NOT_NORMALISED),
+		.change = change_fix_targets,
+		.say = say_fix_targets,
 	},
 	{
 		.row = {.action = "smooth_denominator",
@@ -441,6 +725,41 @@ static const struct remedy remedies[] = {
 		.proposes_spec = true,
 	},
 	{
+		.row = {.action = "other_loss",
+			.article = true,
+			.doc = "A loss that is made for such data."},
+		.answers = ANSWERS(LOSS_UNSUITED),
+		.change = change_other_loss,
+		.say = say_other_loss,
+		.proposes_spec = true,
+	},
+	{
+		.row = {.action = "use_float32",
+			.doc = "float32 for the loss instead of half precision."},
+		.answers = ANSWERS(NARROWING_OVERFLOW) | ANSWERS(HALF_OVERFLOW) |
+			   ANSWERS(HALF_UNDERFLOW),
+		.change = change_use_float32,
+		.say = say_use_float32,
+	},
+	{
+		.row = {.action = "rescale",
+			.doc = "Scale the loss before the gradient, and the gradient back."},
+		.answers = ANSWERS(HALF_UNDERFLOW),
+		.change = change_rescale,
+		.fit = fit_rescale,
+		.is_worth = is_rescue,
+		.say = say_rescale,
+	},
+	{
+		.row = {.action = "lower_learning_rate",
+			.article = true,
+			.doc = "A smaller step, or a clipped gradient."},
+		.answers = ANSWERS(GRADIENT_EXPLODING),
+		.change = change_nothing,
+		.is_worth = is_gradient_uneven,
+		.say = say_lower_learning_rate,
+	},
+	{
 		.row = {.action = "select_instead_of_multiply",
 			.doc = "Leave a term with a factor of 0 out instead of multiplying."},
 		.answers = ANSWERS(ZERO_TIMES_INF),
@@ -451,7 +770,6 @@ static const struct remedy remedies[] = {
 		.row = {.action = "add_eps_to_logits",
 			.trap = true,
 			.doc = "Adds a constant to every logit, which softmax does not see."},
-		.answers = ANSWERS(NOOP_EPS),
 		.answers_errors = ANSWERS(ALL_MASKED_ROW) | ANSWERS(TARGET_AT_MASKED_CLASS),
 		.change = change_add_eps_to_logits,
 		.say = say_add_eps_to_logits,

@@ -13,7 +13,7 @@ void trial_init(struct trial *trial, const struct loss_eval *e)
 {
 	struct loss_common *common;
 
-	*trial = (struct trial){.spec = e->spec, .form = e->form};
+	*trial = (struct trial){.spec = e->spec, .form = e->form, .scale = 1};
 	common = &trial->spec.common;
 	if (common->reduction == LOSS_NONE)
 		common->reduction =
@@ -33,6 +33,14 @@ static struct loss_tensor tensor_of(const struct loss_eval *e, int input, const 
 
 	memcpy(tensor.shape, operand->shape, sizeof tensor.shape);
 	return tensor;
+}
+
+static const void *data_of(const struct loss_eval *e, const struct trial *trial, const void *copy,
+			   int input)
+{
+	if (trial->fill && input == trial->input)
+		return copy;
+	return trial->unrounded && e->given[input] ? e->given[input] : e->in[input].data;
 }
 
 static struct loss_tensor tensor_of_mask(const struct loss_eval *e, const void *mask)
@@ -58,8 +66,7 @@ static int inputs_of(const struct loss_eval *e, const struct trial *trial, const
 			*at = n;
 		in[n++] = (struct loss_input){
 			.role = i == 0 ? trial->form : operand->row->role,
-			.tensor = tensor_of(
-				e, i, trial->fill && i == trial->input ? copy : operand->data),
+			.tensor = tensor_of(e, i, data_of(e, trial, copy, i)),
 			.differentiate = i == wanted,
 		};
 	}
@@ -123,7 +130,7 @@ static double float32_norm(const float *x, int64_t count)
 }
 
 static void add_gradient(const struct diagnosis *d, const struct trial *trial, int input,
-			 struct norm *norm)
+			 struct norm *norm, struct trial_result *result)
 {
 	const struct loss_operand *operand = &d->e->in[input];
 	bool clamps = trial->clamps && input == trial->input;
@@ -137,7 +144,11 @@ static void add_gradient(const struct diagnosis *d, const struct trial *trial, i
 
 		if (clamps && before == before && real_at(d->e, d->copy, i) != before)
 			continue;
-		norm_add(norm, real_at(d->e, d->gradient, i));
+		double g = real_at(d->e, d->gradient, i) / trial->scale;
+
+		norm_add(norm, g);
+		result->zero_gradients += g == 0;
+		result->largest_gradient = fmax(result->largest_gradient, fabs(g));
 	}
 }
 
@@ -150,13 +161,26 @@ static bool has_same_units(const struct loss_eval *e, const struct loss_plan *pl
 		       sizeof *e->unit_shape * (size_t)e->unit_rank);
 }
 
-/* More than rounding: 64 units in the last place of the dtype, of the loss or
- * of 1, whichever is more.  The same loss by another form is not a change. */
+/* The same loss by another form is not a change: 64 units in the last place of
+ * 1; of half precision 2, since what is inside a kernel is not rounded there. */
+static double rounding_of(const struct loss_spec *spec)
+{
+	switch (spec->precision) {
+	case LOSS_PRECISION_FLOAT16:
+		return 2 * 0x1p-10;
+	case LOSS_PRECISION_BFLOAT16:
+		return 2 * 0x1p-7;
+	case LOSS_PRECISION_FULL:
+		break;
+	}
+	return 64 * (spec->dtype == LOSS_FLOAT32 ? 0x1p-23 : 0x1p-52);
+}
+
 static void compare_units(const struct diagnosis *d, const struct loss_plan *plan,
 			  struct trial_result *result)
 {
 	const struct loss_eval *e = d->e;
-	double rounding = 64 * (e->spec.dtype == LOSS_FLOAT32 ? 0x1p-23 : 0x1p-52);
+	double rounding = rounding_of(&e->spec);
 	bool same = has_same_units(e, plan);
 
 	for (int64_t unit = 0; unit < e->units; unit++) {
@@ -180,7 +204,8 @@ static enum loss_code run_for(struct diagnosis *d, const struct trial *trial, in
 			      struct loss_plan *plan, struct loss_result *result)
 {
 	struct loss_input in[LOSS_INPUTS_MAX + 1];
-	struct loss_outputs out = {.scratch = d->scratch, .losses = d->after, .scale = 1};
+	struct loss_outputs out = {
+		.scratch = d->scratch, .losses = d->after, .scale = trial->scale};
 	int at = -1, n = inputs_of(d->e, trial, d->copy, d->mask, wanted, in, &at);
 	enum loss_code code = loss_plan_init(plan, &trial->spec, in, n, NULL);
 
@@ -216,7 +241,7 @@ void trial_run(struct diagnosis *d, const struct trial *trial, struct trial_resu
 			continue;
 		result->code = run_for(d, trial, i, &plan, &reduced);
 		if (!result->code)
-			add_gradient(d, trial, i, &norm);
+			add_gradient(d, trial, i, &norm, result);
 	}
 	if (result->code)
 		return;

@@ -19,6 +19,8 @@ struct trial {
 	void (*fill)(const struct loss_eval *e, const struct trial *trial, void *copy);
 	int input;
 	double least, most; /* what some fills need */
+	bool unrounded;     /* the inputs as they were before half precision */
+	double scale;       /* multiplies the loss before the gradient, which is divided by it */
 	bool clamps;        /* where the copy differs, no gradient comes back */
 };
 
@@ -26,7 +28,9 @@ struct trial_result {
 	enum loss_code code; /* LOSS_OK, or why there is nothing to say */
 	double loss;
 	double gradient_norm; /* L2, over all inputs whose gradient was asked for */
-	uint32_t flags;       /* enum loss_flags */
+	double largest_gradient;
+	int64_t zero_gradients;
+	uint32_t flags; /* enum loss_flags */
 	/* Of the units that d->mask keeps: how many have another loss than in
 	 * d->before, by more than rounding, and the largest change; all of them
 	 * where the units are others. */

@@ -68,6 +68,7 @@ const struct loss loss_described_bce_with_logits = {
 			       .factor = true, .absent = 1, .doc = "Multiplies each element.")),
 	.example = "\"logits\": [2.1, -1.3, 0.4], \"targets\": [1, 0, 1]",
 	.ulp = 4,
-	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},
+	.impl = &(const struct loss_impl){.family = &loss_elementwise_family,
+					  .under_imbalance = "sigmoid_focal"},
 };
 #endif

@@ -65,6 +65,7 @@ const struct loss loss_described_binary_cross_entropy = {
 			       .factor = true, .absent = 1, .doc = "Multiplies each element.")),
 	.example = "\"probs\": [0.9, 0.2, 0.6], \"targets\": [1, 0, 1]",
 	.ulp = 4,
-	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},
+	.impl = &(const struct loss_impl){.family = &loss_elementwise_family,
+					  .under_imbalance = "sigmoid_focal"},
 };
 #endif

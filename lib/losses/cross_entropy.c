@@ -62,6 +62,9 @@ const struct loss loss_described_cross_entropy = {
 	.example = "\"logits\": [[0.2, 0.3, 0.4], [-0.02, -0.13, 0.2], [0.5, -0.3, 0.73]], "
 		   "\"targets\": [0, 2, 1]",
 	.ulp = 3,
-	.impl = &(const struct loss_impl){.family = &loss_rowwise_family, .weight_sum = true},
+	.impl = &(const struct loss_impl){.family = &loss_rowwise_family,
+					  .weight_sum = true,
+					  .under_imbalance = "softmax_focal",
+					  .for_many_labels = "bce_with_logits"},
 };
 #endif

@@ -81,6 +81,7 @@ const struct loss loss_described_softmax_focal = {
 	.ulp = 8,
 	.impl = &(const struct loss_impl){.family = &loss_rowwise_family,
 					  .balances = true,
-					  .class_factor = class_factor},
+					  .class_factor = class_factor,
+					  .for_many_labels = "sigmoid_focal"},
 };
 #endif
