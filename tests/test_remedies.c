@@ -253,6 +253,29 @@ static double each_class_by_itself(void)
 	       6;
 }
 
+#define TEN(text)      text text text text text text text text text text
+#define HUNDRED(text)  TEN(TEN(text))
+#define MOSTLY_0(text) HUNDRED(text) HUNDRED(text)
+
+/* Alpha 0.25, gamma 2: one positive and 200 negatives. */
+static double focal(double of_0, double of_1)
+{
+	double p_0 = 1 / (1 + exp(-of_0)), p_1 = 1 / (1 + exp(-of_1));
+
+	return (200 * 0.75 * p_0 * p_0 * bce(p_0, 0) + 0.25 * (1 - p_1) * (1 - p_1) * bce(p_1, 1)) /
+	       201;
+}
+
+static double focal_of_logits(void)
+{
+	return focal(0.5, -0.25);
+}
+
+static double focal_of_probs(void)
+{
+	return focal(-log(3), 0);
+}
+
 static double squares_in_float32(void)
 {
 	return (998.0 * 998.0 + 1) / 2;
@@ -358,6 +381,14 @@ static const struct remedy_case {
 	 "{'diagnostics': 'full', 'loss': 'ce', 'logits': [[1, 2, 0.5], [0.3, -0.3, 1]], "
 	 "'targets': [[1, 1, 0], [0, 0, 1]]}",
 	 each_class_by_itself, .changes = true},
+	{"focal_loss", "class_imbalance",
+	 "{'diagnostics': 'full', 'loss': 'bce_with_logits', 'logits': [" MOSTLY_0(
+		 "0.5, ") "-0.25], 'targets': [" MOSTLY_0("0, ") "1]}",
+	 focal_of_logits, .changes = true},
+	{"focal_loss", "class_imbalance",
+	 "{'diagnostics': 'full', 'loss': 'bce', 'probs': [" MOSTLY_0(
+		 "0.25, ") "0.5], 'targets': [" MOSTLY_0("0, ") "1]}",
+	 focal_of_probs, .changes = true, .convert = to_logit, .member = "probs"},
 	{"use_float32", "half_overflow",
 	 "{'dtype': 'float16', 'loss': 'mse', 'input': [1000, 2], 'targets': [2, 1]}",
 	 squares_in_float32, .changes = false},
@@ -393,7 +424,7 @@ static void teardown(void)
 
 static json_t *request_of(const char *body)
 {
-	char text[2048];
+	char text[4096];
 	size_t n = 0;
 
 	for (; *body; body++)

@@ -424,6 +424,20 @@ static void say_other_loss(const struct scene *s, char *buf, size_t bytes)
 		 NUMBER(s->before.loss), NUMBER(s->before.gradient_norm));
 }
 
+static bool change_focal_loss(const struct loss_eval *e, struct trial *trial)
+{
+	return change_loss(e, trial, e->spec.loss->impl->under_imbalance);
+}
+
+static void say_focal_loss(const struct scene *s, char *buf, size_t bytes)
+{
+	snprintf(buf, bytes,
+		 "Use %s, which turns down what is easy, so that the rare class has its say: %s "
+		 "and the gradient's norm %s, instead of %s and %s.",
+		 s->trial->spec.loss->name, OUTCOME(s), NUMBER(s->after->gradient_norm),
+		 NUMBER(s->before.loss), NUMBER(s->before.gradient_norm));
+}
+
 /* ---- Half precision ------------------------------------------------------- */
 
 static bool change_use_float32(const struct loss_eval *e, struct trial *trial)
@@ -731,6 +745,15 @@ static const struct remedy remedies[] = {
 		.answers = ANSWERS(LOSS_UNSUITED),
 		.change = change_other_loss,
 		.say = say_other_loss,
+		.proposes_spec = true,
+	},
+	{
+		.row = {.action = "focal_loss",
+			.article = true,
+			.doc = "A loss that turns down what is easy."},
+		.answers = ANSWERS(CLASS_IMBALANCE),
+		.change = change_focal_loss,
+		.say = say_focal_loss,
 		.proposes_spec = true,
 	},
 	{
