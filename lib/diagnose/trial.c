@@ -135,7 +135,8 @@ static void add_gradient(const struct diagnosis *d, const struct trial *trial, i
 	const struct loss_operand *operand = &d->e->in[input];
 	bool clamps = trial->clamps && input == trial->input;
 
-	if (!clamps && d->e->spec.dtype == LOSS_FLOAT32) {
+	if (!clamps && d->e->spec.dtype == LOSS_FLOAT32 &&
+	    d->e->spec.precision == LOSS_PRECISION_FULL) {
 		norm_add(norm, float32_norm(d->gradient, operand->count));
 		return;
 	}

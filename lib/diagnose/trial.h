@@ -28,6 +28,7 @@ struct trial_result {
 	enum loss_code code; /* LOSS_OK, or why there is nothing to say */
 	double loss;
 	double gradient_norm; /* L2, over all inputs whose gradient was asked for */
+	/* In half precision only, where a loss scale is looked for. */
 	double largest_gradient;
 	int64_t zero_gradients;
 	uint32_t flags; /* enum loss_flags */
