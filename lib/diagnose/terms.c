@@ -108,6 +108,8 @@ void find_overflows(struct diagnosis *d)
 					"loss", d->result->sum);
 		return;
 	}
+	if (d->loss_summary.pos_inf + d->loss_summary.neg_inf == 0)
+		return;
 	finding = finding_begin(d, LOSS_FINDING_OVERFLOW, LOSS_ROLE_NONE, PLACE_UNIT);
 	for (int64_t unit = 0; unit < e->units; unit++) {
 		if (!isinf(real_at(e, d->losses, unit)))
