@@ -158,6 +158,7 @@ enum loss_row_layout {
 	LOSS_ROWS_ACROSS,  /* long contiguous rows */
 	LOSS_ROWS_COPIED,  /* rows of few classes */
 	LOSS_ROWS_STRIDED, /* rows of many classes with pixels behind them */
+	LOSS_ROWS_SPLIT,   /* contiguous rows so long that blocks share one */
 };
 
 enum loss_rounding { ROUNDING_NONE, ROUNDING_INPUTS, ROUNDING_FAMILY, ROUNDING_OUTPUTS };
@@ -165,6 +166,12 @@ enum loss_rounding { ROUNDING_NONE, ROUNDING_INPUTS, ROUNDING_FAMILY, ROUNDING_O
 /* Numbers that rounding made infinite, and that it made zero. */
 struct loss_rounded {
 	int64_t overflowed, vanished;
+};
+
+/* A part of a split row: sums of exp(x - max) and, for dense targets, of terms of
+ * x - max and their derivatives. */
+struct loss_row_part {
+	double max, ex, value, slope;
 };
 
 struct loss_eval {
@@ -217,11 +224,15 @@ struct loss_eval {
 	bool log_targets; /* soft targets are given as logarithms */
 
 	/* Overlap. */
-	int64_t chunks; /* blocks of one sample */
+	int64_t chunks; /* blocks of one sample, parts of a split row */
 	struct loss_overlap_kind overlap_kind;
 	struct loss_slopes *slopes;       /* by sample, in work */
 	int64_t sample_elements, skipped; /* elements of a sample, and of those left out in front */
 	void *class_weights;              /* c reals in scratch, or NULL */
+
+	/* Split rows. */
+	int64_t part_classes;        /* of a part; the last of a row has more */
+	struct loss_row_part *parts; /* `chunks` for each row, in work */
 };
 
 static inline const void *loss_params_of(const struct loss_eval *e)
@@ -275,6 +286,8 @@ struct loss_impl {
 
 enum {
 	LOSS_BLOCK_ELEMENTS = 16384, /* elements of a block, about */
+	LOSS_SPLIT_CLASSES = 131072, /* rows that are longer are split */
+	LOSS_SPLIT_PARTS = 64,       /* into as many parts at most */
 	LOSS_COPY_BYTES = 32768,     /* of a copy of rows */
 	LOSS_COPY_GROUPS = 4,        /* in it; of pixels, a few cache lines a class */
 	LOSS_CHUNK = 1024,           /* elements of a broadcast operand spread out at once */

@@ -2,9 +2,10 @@
  * Rowwise losses: rows of class scores.
  *
  * Phases:
- *   count  reads the targets only: are the indices in range, how many rows
- *          count, what do their class weights sum to
- *   main   value and gradient, the denominator being known
+ *   count    reads the targets only: are the indices in range, how many rows
+ *            count, what do their class weights sum to
+ *   prepare  split rows alone: sums of parts
+ *   main     value and gradient, the denominator being known
  */
 #include <stdlib.h>
 
@@ -149,6 +150,8 @@ static int64_t groups_in_copy(const struct loss_eval *e)
 
 static enum loss_row_layout row_layout(const struct loss_eval *e)
 {
+	if (e->d == 1 && e->c > LOSS_SPLIT_CLASSES && e->kernels->prepare[e->form])
+		return LOSS_ROWS_SPLIT;
 	if (e->d == 1 && (e->c > SHORT_CLASSES || (e->hard && e->form != LOSS_ROLE_LOGITS)))
 		return LOSS_ROWS_ACROSS;
 	return groups_in_copy(e) > 0 ? LOSS_ROWS_COPIED : LOSS_ROWS_STRIDED;
@@ -172,6 +175,13 @@ static void lay_out_rows(struct loss_eval *e)
 		e->block_total = e->n * loss_ceil_div(e->d, group);
 		c *= group;
 		break;
+	case LOSS_ROWS_SPLIT:
+		e->rows_together = 1;
+		e->part_classes = loss_max_i64(LOSS_BLOCK_ELEMENTS, c / LOSS_SPLIT_PARTS);
+		e->chunks = c / e->part_classes;
+		e->block_total = e->n * e->chunks;
+		c = e->part_classes;
+		break;
 	}
 	/* Whole groups, so that the rows of a group never depend on the blocks. */
 	e->block_units = loss_max_i64(1, LOSS_BLOCK_ELEMENTS / c);
@@ -189,12 +199,33 @@ static enum loss_code check_soft(const struct loss_eval *e, struct loss_error *e
 			       ignore);
 }
 
+/* With pixels behind them, classes are counted in the lanes of a float32. */
+static enum loss_code check_classes(const struct loss_eval *e, struct loss_error *err)
+{
+	if (e->d == 1 || e->c <= INT32_MAX)
+		return LOSS_OK;
+	return loss_fail(err, LOSS_TOO_LARGE, loss_role_name(e->form),
+			 "%lld classes, expected at most %d where they are not the last axis",
+			 (long long)e->c, INT32_MAX);
+}
+
+/* In work, before the parts of split rows; 0: no class has a weight. */
+static size_t class_weight_bytes(const struct loss_eval *e)
+{
+	const struct loss_impl *impl = e->spec.loss->impl;
+
+	if (!class_weight_input(e) &&
+	    !(impl->class_factor && impl->class_factor(e->spec.params, -1) != 1))
+		return 0;
+	return ((size_t)e->c * real_bytes(e) + 63) & ~(size_t)63;
+}
+
 static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
 {
 	const struct loss_impl *impl = e->spec.loss->impl;
-	enum loss_code code = check_soft(e, err);
+	enum loss_code code;
 
-	if (code)
+	if ((code = check_soft(e, err)) || (code = check_classes(e, err)))
 		return code;
 	e->label_smoothing = loss_param_number(&e->spec, "label_smoothing", 0);
 	e->ignore_index = INT64_MIN;
@@ -203,12 +234,14 @@ static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
 			e->ignore_index =
 				*(const int64_t *)(e->spec.params + e->spec.loss->params[i].offset);
 	lay_out_rows(e);
-	if (class_weight_input(e) ||
-	    (impl->class_factor && impl->class_factor(e->spec.params, -1) != 1))
-		e->work_bytes = (size_t)e->c * real_bytes(e);
+	e->work_bytes = class_weight_bytes(e);
+	if (e->row_layout == LOSS_ROWS_SPLIT)
+		e->work_bytes += (size_t)e->block_total * sizeof *e->parts;
 	e->log_targets = loss_param_number(&e->spec, "log_target", 0) != 0;
 	loss_add_phase(e, impl->loss_per_class ? count_elements : count_rows,
 		       loss_ceil_div(e->n * e->d, LOSS_BLOCK_ELEMENTS));
+	if (e->row_layout == LOSS_ROWS_SPLIT)
+		loss_add_phase(e, e->kernels->prepare[e->form], e->block_total);
 	loss_add_phase(e, e->kernels->main[e->form], loss_ceil_div(e->block_total, e->block_units));
 	return LOSS_OK;
 }
@@ -221,7 +254,7 @@ static void fill_class_weights(struct loss_eval *e)
 	const struct loss_operand *input = class_weight_input(e);
 	const struct loss_impl *impl = e->spec.loss->impl;
 
-	e->class_weights = e->work_bytes ? e->work : NULL;
+	e->class_weights = class_weight_bytes(e) ? e->work : NULL;
 	for (int64_t k = 0; k < e->c && e->class_weights; k++) {
 		double weight = input ? real_at(e, input->data, k) : 1;
 
@@ -238,8 +271,10 @@ static void fill_class_weights(struct loss_eval *e)
 
 static void combine(struct loss_eval *e, int phase)
 {
-	if (phase < 0)
+	if (phase < 0) {
 		fill_class_weights(e);
+		e->parts = e->work ? (void *)((char *)e->work + class_weight_bytes(e)) : NULL;
+	}
 	if (phase == 0)
 		loss_settle_denominator(e, e->total.count);
 }

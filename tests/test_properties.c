@@ -44,6 +44,12 @@ static void both_reductions(struct question *question, question_fn *visit, void 
 	}
 }
 
+/* A row of a softmax that is split over blocks. */
+static struct draw long_row_of(const struct loss *loss)
+{
+	return (struct draw){.loss = loss, .rank = 1, .shape = {140001}};
+}
+
 /* Returns how many questions the loss could be asked. */
 static int every_variety(struct draw draw, question_fn *visit, void *context)
 {
@@ -189,6 +195,8 @@ START_TEST(any_order_and_any_threads)
 		draw.loss = loss_at((size_t)_i);
 		every_variety(draw, any_order, &most);
 	}
+	if (loss_at((size_t)_i)->traits & LOSS_HAS_SOFTMAX)
+		every_variety(long_row_of(loss_at((size_t)_i)), any_order, &most);
 	ck_assert_msg(most > 1, "%s was never more than one block", loss_at((size_t)_i)->name);
 }
 END_TEST
@@ -436,6 +444,12 @@ static void write_drawn_digests(FILE *out, const struct loss *loss)
 		every_variety(draw, write_drawn, out);
 		draw.rank = 2;
 		draw.shape[1] = sizes[i / 2];
+		every_variety(draw, write_drawn, out);
+	}
+	for (int strange = 0; strange < 2 && loss->traits & LOSS_HAS_SOFTMAX; strange++) {
+		struct draw draw = long_row_of(loss);
+
+		draw.strange = strange;
 		every_variety(draw, write_drawn, out);
 	}
 }

@@ -75,6 +75,7 @@ ROW_FUNCTIONS(term, LINEAR)
 
 const struct loss_kernels LOSS_KERNELS(kl_div) = {
 	.main = {block_of, probs_block, log_probs_block},
+	.prepare = ROW_PREPARE(LINEAR),
 	.scan = {scan_of, probs_scan, log_probs_scan},
 };
 

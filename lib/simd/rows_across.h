@@ -113,14 +113,16 @@ INLINE void across_scale(real *g, int64_t c, real by)
 			v_store(g + c - GROUP + r * LANES, last[r] * factor);
 }
 
-/* g += exp(x - max) * factor. */
-static NOINLINE void across_add(real *g, const real *x, int64_t c, real max, real by)
+/* g = exp(x - max) * by, or that much more. */
+static NOINLINE void across_exp_gradient(real *g, const real *x, int64_t c, real max, real by,
+					 bool add)
 {
 	for (int64_t i = 0; i < c; i += LANES) {
 		int n = classes_left(c, i);
 		vec ex = v_exp_neg(v_load_n(x + i, n, max) - v_set(max));
+		vec old = add ? v_load_n(g + i, n, 0) : v_set(0);
 
-		v_store_n(g + i, v_fma(ex, v_set(by), v_load_n(g + i, n, 0)), n);
+		v_store_n(g + i, v_fma(ex, v_set(by), old), n);
 	}
 }
 
@@ -132,7 +134,7 @@ INLINE void across_hard_gradient(const struct rows *g, int k, const struct loss_
 	real before = add && y >= 0 ? grad[y] : 0;
 
 	if (softmax && counts && add)
-		across_add(grad, x, e->c, g->max[k], g->other[k]);
+		across_exp_gradient(grad, x, e->c, g->max[k], g->other[k], true);
 	else if (softmax && counts)
 		across_scale(grad, e->c, g->other[k]);
 	else if (!add)
@@ -161,12 +163,14 @@ INLINE void across_hard(struct rows *g, const struct loss_eval *e, struct row_ki
 
 /* ---- Dense targets -------------------------------------------------------- */
 
-/* One row. */
+/* One row, or a part of one. */
 struct across {
 	const real *x;
-	real *grad; /* NULL: no gradient; */
-	bool keep;  /* and may something else stand there before it? */
-	int64_t y, element;
+	real *grad;       /* NULL: no gradient; */
+	bool keep;        /* and may something else stand there before it? */
+	int64_t first, c; /* the classes looked at, mostly all */
+	int64_t y;        /* the target, from `first` on */
+	int64_t element;  /* index of class `first` */
 	vec max, log_sum, unit;
 };
 
@@ -188,7 +192,7 @@ INLINE struct aim across_aim(const struct across *row, const struct loss_eval *e
 	if (n < LANES)
 		aim.q = v_first_n(aim.q, n);
 	if (v->weights)
-		aim.w = v_load_n(v->weights + i, n, 0);
+		aim.w = v_load_n(v->weights + row->first + i, n, 0);
 	if (v->factors)
 		aim.w = multiply_class_factors(e, aim.w, across_place(row->element + i, n));
 	return aim;
@@ -217,11 +221,11 @@ INLINE void across_softmax_sums(const struct across *row, const struct loss_eval
 	mask on = v_ne(row->unit, v_set(0));
 	real max = row->max[0];
 
-	for (int64_t i = 0; i < v.c; i += GROUP)
+	for (int64_t i = 0; i < row->c; i += GROUP)
 		UNROLL for (int r = 0; r < REGS; r++)
 		{
 			int64_t at = i + r * LANES;
-			int n = classes_left(v.c, at);
+			int n = classes_left(row->c, at);
 			vec x_m = v_load_n(row->x + at, n, max) - row->max, ex = v_exp_neg(x_m);
 			struct seen seen = seen_nothing();
 			struct slopes d;
@@ -251,11 +255,11 @@ INLINE void across_term_sums(const struct across *row, const struct loss_eval *e
 	mask noticed = m_none();
 	mask on = v_ne(row->unit, v_set(0));
 
-	for (int64_t i = 0; i < v.c; i += GROUP)
+	for (int64_t i = 0; i < row->c; i += GROUP)
 		UNROLL for (int r = 0; r < REGS; r++)
 		{
 			int64_t at = i + r * LANES;
-			int n = classes_left(v.c, at);
+			int n = classes_left(row->c, at);
 			struct aim aim = across_aim(row, e, &v, at, n);
 			struct seen seen = seen_nothing();
 			vec ls = across_log(row, kind, at, n, &seen);
@@ -274,8 +278,8 @@ INLINE void across_elements(const struct across *row, const struct loss_eval *e,
 			    struct row_kind kind, struct row_sums *sums)
 {
 	const struct dense_view v = dense_view(e);
-	for (int64_t i = 0; i < v.c; i += LANES) {
-		int n = classes_left(v.c, i);
+	for (int64_t i = 0; i < row->c; i += LANES) {
+		int n = classes_left(row->c, i);
 		struct aim aim = across_aim(row, e, &v, i, n);
 		struct seen seen = seen_nothing();
 		vec ls = across_log(row, kind, i, n, &seen);
@@ -293,8 +297,8 @@ INLINE void across_dense_gradient(const struct across *row, const struct loss_ev
 	bool exp_kept = row->keep && is_fused(kind), slope_kept = row->keep && !is_fused(kind);
 	struct dense a = {.unit = row->unit, .other = v_set(other)};
 
-	for (int64_t i = 0; i < v.c; i += LANES) {
-		int n = classes_left(v.c, i);
+	for (int64_t i = 0; i < row->c; i += LANES) {
+		int n = classes_left(row->c, i);
 		vec kept = v_load_n(row->grad + i, n, 0);
 		struct seen seen = seen_nothing();
 		struct slopes d = {.ls = kept};
@@ -311,7 +315,7 @@ INLINE void across_dense_gradient(const struct across *row, const struct loss_ev
 		vec out = dense_gradient(&a, kind, v.scale);
 
 		poison = v_fma(out, v_set(0), poison);
-		v_store_n(row->grad + i, row->keep ? out : out + kept, n);
+		v_store_n(row->grad + i, e->out.accumulate[0] ? out + kept : out, n);
 	}
 	sums->poison += poison;
 }
@@ -324,6 +328,7 @@ INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struc
 		.x = x,
 		.grad = grad,
 		.keep = grad && !e->out.accumulate[0],
+		.c = e->c,
 		.y = class_of(e, g->first + k),
 		.element = (g->first + k) * e->c,
 		.max = v_set(g->max[k]),
@@ -350,18 +355,20 @@ INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struc
 				      sums);
 }
 
-/* No value and no gradient. */
-INLINE void across_nothing(struct rows *g, int k, const struct loss_eval *e, real *grad)
+/* No value, and no gradient of the c classes from `begin` on. */
+INLINE void across_nothing(struct rows *g, int k, const struct loss_eval *e, real *grad,
+			   int64_t begin, int64_t c)
 {
-	size_t bytes = (size_t)e->c * sizeof(real);
+	int64_t at = (g->first + k) * e->c + begin;
+	size_t bytes = (size_t)c * sizeof(real);
 
 	g->loss[k] = 0;
 	if (grad && !e->out.accumulate[0])
 		memset(grad, 0, bytes);
 	if (e->out.gradients[1] && !e->out.accumulate[1])
-		memset((real *)e->out.gradients[1] + (g->first + k) * e->c, 0, bytes);
+		memset((real *)e->out.gradients[1] + at, 0, bytes);
 	if (e->out.losses && e->spec.loss->impl->loss_per_class)
-		memset((real *)e->out.losses + (g->first + k) * e->c, 0, bytes);
+		memset((real *)e->out.losses + at, 0, bytes);
 }
 
 /* ---- A group of rows ------------------------------------------------------ */
@@ -393,7 +400,7 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 		real *row = grad ? grad + k * e->c : NULL;
 
 		if (kind.dense && g.unit[k] == 0)
-			across_nothing(&g, k, e, row);
+			across_nothing(&g, k, e, row, 0, e->c);
 		else if (kind.dense)
 			across_dense(&g, k, e, kind, x + k * e->c, row, sums);
 		else if (row)

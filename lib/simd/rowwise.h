@@ -25,8 +25,9 @@
  * Where the prediction holds log-probabilities or probabilities there is no
  * softmax: ls is x or log x, and the gradient t_k or t_k / x_k.
  *
- * Two ways to lay rows into vectors, each a file:
+ * Ways to lay rows into vectors, each a file:
  *   rows_across.h  one row at a time, GROUP classes side by side: long contiguous rows
+ *   rows_split.h   the same of rows so long that blocks share one
  *   rows_lanes.h   GROUP rows at a time, one in each lane: short rows, and class
  *                  axes with pixels behind them
  */
@@ -426,15 +427,24 @@ INLINE vec dense_gradient(const struct dense *a, struct row_kind kind, real scal
 
 #include "rows_across.h"
 #include "rows_lanes.h"
+#include "rows_split.h"
+
+typedef void range_fn(const struct loss_eval *e, int64_t first, int n, struct row_sums *sums);
 
 /*
- * The two layouts compiled for one kind of row, out of line: a loss has four
- * such builds, and form and density are constants in those that matter.
+ * The layouts compiled for one kind of row, out of line: a loss has four such
+ * builds, and form and density are constants in those that matter.  Rows are
+ * only split where prepare and split compile to something.
  */
 struct row_build {
-	void (*across)(const struct loss_eval *e, int64_t first, int n, struct row_sums *sums);
+	range_fn *across, *prepare, *split;
 	lanes_fn *lanes;
 };
+
+INLINE bool may_split(struct row_kind kind)
+{
+	return kind.linear && is_softmax(kind);
+}
 
 #define ROW_BUILD(id, ...)                                                                         \
 	static NOINLINE void id##_across(const struct loss_eval *e, int64_t first, int n,          \
@@ -442,19 +452,32 @@ struct row_build {
 	{                                                                                          \
 		across_group(e, first, n, (struct row_kind){__VA_ARGS__}, sums);                   \
 	}                                                                                          \
+	static NOINLINE void id##_prepare(const struct loss_eval *e, int64_t first, int n,         \
+					  struct row_sums *sums)                                   \
+	{                                                                                          \
+		for (int i = 0; i < n && may_split((struct row_kind){__VA_ARGS__}); i++)           \
+			split_prepare(e, first + i, (struct row_kind){__VA_ARGS__}, sums);         \
+	}                                                                                          \
+	static NOINLINE void id##_split(const struct loss_eval *e, int64_t first, int n,           \
+					struct row_sums *sums)                                     \
+	{                                                                                          \
+		for (int i = 0; i < n && may_split((struct row_kind){__VA_ARGS__}); i++)           \
+			split_chunk(e, first + i, (struct row_kind){__VA_ARGS__}, sums);           \
+	}                                                                                          \
 	static NOINLINE void id##_lanes(const struct loss_eval *e, struct rows *g,                 \
 					const struct tile *tile, int tiles, struct row_sums *sums) \
 	{                                                                                          \
 		lanes_tiles(e, g, tile, tiles, (struct row_kind){__VA_ARGS__}, sums);              \
-	}
+	}                                                                                          \
+	static const struct row_build id = {id##_across, id##_prepare, id##_split, id##_lanes};
 
 /* ---- A block -------------------------------------------------------------- */
 
-/* Rows [begin, end), or tiles of them where the class axis is strided. */
+/* Rows [begin, end), or tiles or chunks of them. */
 static inline void row_range(const struct loss_eval *e, int64_t begin, int64_t end,
 			     const struct row_build *build, struct row_sums *sums)
 {
-	int64_t step = e->row_layout == LOSS_ROWS_STRIDED ? 1 : e->rows_together;
+	int64_t step = e->rows_together;
 
 	for (int64_t i = begin; i < end; i += step) {
 		int n = (int)loss_min_i64(step, end - i);
@@ -469,21 +492,35 @@ static inline void row_range(const struct loss_eval *e, int64_t begin, int64_t e
 		case LOSS_ROWS_STRIDED:
 			lanes_strided(e, i, build->lanes, sums);
 			break;
+		case LOSS_ROWS_SPLIT:
+			/* A scan has no parts, nor a need for speed. */
+			if (!sums->scan)
+				build->split(e, i, n, sums);
+			else if (i % e->chunks == 0)
+				build->across(e, i / e->chunks, 1, sums);
+			break;
 		}
 	}
 }
 
-static inline void row_block(const struct loss_eval *e, int64_t block,
-			     const struct row_build builds[2][2], struct loss_scan *scan,
-			     struct loss_partial *out)
+static inline const struct row_build *row_build(const struct loss_eval *e,
+						const struct row_build *const builds[2][2])
 {
 	bool plain = e->form != LOSS_ROLE_LOGITS;
 	bool dense = !e->hard || e->label_smoothing != 0;
+
+	return builds[plain][dense];
+}
+
+static inline void row_block(const struct loss_eval *e, int64_t block,
+			     const struct row_build *build, struct loss_scan *scan,
+			     struct loss_partial *out)
+{
 	struct row_sums sums = {.sum = acc_zero(), .scan = scan};
 	int64_t begin = block * e->block_units;
 	int64_t end = loss_min_i64(begin + e->block_units, e->block_total);
 
-	row_range(e, begin, end, &builds[plain][dense], &sums);
+	row_range(e, begin, end, build, &sums);
 	out->sum = acc_sum(&sums.sum);
 	out->flags |= sums.flags;
 	if (m_any(v_isnan(sums.poison)) || !isfinite(out->sum))
@@ -492,35 +529,55 @@ static inline void row_block(const struct loss_eval *e, int64_t block,
 		out->flags |= LOSS_FLAG_EVENT;
 }
 
-/* block_of and scan_of from a term function, for every form. */
+/* The chunk of a split row. */
+static inline void row_prepare(const struct loss_eval *e, int64_t chunk,
+			       const struct row_build *build, struct loss_partial *out)
+{
+	struct row_sums sums = {.sum = acc_zero()};
+
+	build->prepare(e, chunk, 1, &sums);
+	if (m_any(sums.seen))
+		out->flags |= LOSS_FLAG_EVENT;
+}
+
+/* block_of, prepare_of and scan_of from a term function, for every form. */
 #define ROW_FUNCTIONS(term, linear)                                                                \
 	ROW_BUILD(softmax_hard, LOSS_ROLE_LOGITS, false, linear, term)                             \
 	ROW_BUILD(softmax_dense, LOSS_ROLE_LOGITS, true, linear, term)                             \
 	ROW_BUILD(plain_hard, e->form, false, linear, term)                                        \
 	ROW_BUILD(plain_dense, e->form, true, linear, term)                                        \
-	static const struct row_build builds[2][2] = {                                             \
-		{{softmax_hard_across, softmax_hard_lanes},                                        \
-		 {softmax_dense_across, softmax_dense_lanes}},                                     \
-		{{plain_hard_across, plain_hard_lanes}, {plain_dense_across, plain_dense_lanes}},  \
+	static const struct row_build *const builds[2][2] = {                                      \
+		{&softmax_hard, &softmax_dense},                                                   \
+		{&plain_hard, &plain_dense},                                                       \
 	};                                                                                         \
 	static void block_of(const struct loss_eval *e, int64_t block, struct loss_partial *out)   \
 	{                                                                                          \
-		row_block(e, block, builds, NULL, out);                                            \
+		row_block(e, block, row_build(e, builds), NULL, out);                              \
+	}                                                                                          \
+	static void prepare_of(const struct loss_eval *e, int64_t chunk, struct loss_partial *out) \
+	{                                                                                          \
+		row_prepare(e, chunk, row_build(e, builds), out);                                  \
 	}                                                                                          \
 	static void scan_of(const struct loss_eval *e, int64_t block, struct loss_scan *scan)      \
 	{                                                                                          \
-		row_block(e, block, builds, scan, &(struct loss_partial){0});                      \
+		row_block(e, block, row_build(e, builds), scan, &(struct loss_partial){0});        \
 	}
 
-/* Is h linear in ls? */
+/* Is h linear in ls?  If so, rows of logits may be split. */
 #define LINEAR     true
 #define NOT_LINEAR false
+
+#define ROW_PREPARE(linear)                                                                        \
+	{                                                                                          \
+		[LOSS_ROLE_LOGITS] = (linear) ? prepare_of : NULL,                                 \
+	}
 
 /* The kernels of a loss that is nothing but rows. */
 #define ROW_LOSS(id, term, linear)                                                                 \
 	ROW_FUNCTIONS(term, linear)                                                                \
 	const struct loss_kernels LOSS_KERNELS(id) = {                                             \
 		.main = {block_of, block_of, block_of},                                            \
+		.prepare = ROW_PREPARE(linear),                                                    \
 		.scan = {scan_of, scan_of, scan_of},                                               \
 	};
 

@@ -38,6 +38,9 @@ static const struct shape shapes[] = {
 	{"cross_entropy", LOSS_ROLE_LOGITS, 2, 65536, 100, 1, true},
 	{"cross_entropy", LOSS_ROLE_LOGITS, 2, 409600, 10, 1, true},
 	{"cross_entropy", LOSS_ROLE_LOGITS, 3, 8, 21, 65536, true},
+	{"cross_entropy", LOSS_ROLE_LOGITS, 3, 4096, 21, 49, true},
+	{"cross_entropy", LOSS_ROLE_LOGITS, 2, 1, 10000000, 1, true},
+	{"cross_entropy", LOSS_ROLE_LOGITS, 2, 4096, 1024, 1, false},
 	{"nll_loss", LOSS_ROLE_LOG_PROBS, 2, 4096, 1000, 1, true},
 	{"softmax_focal", LOSS_ROLE_LOGITS, 2, 4096, 1000, 1, true},
 	{"binary_cross_entropy", LOSS_ROLE_PROBS, 2, 4096, 1024, 1, false},
@@ -262,12 +265,16 @@ static double plain_cross_entropy(const struct work *w)
 	double total = 0;
 
 	for (int64_t row = 0; row < s->n * s->d; row++) {
-		const float *x = w->x + row / s->d * s->c * s->d + row % s->d;
+		int64_t at = row / s->d * s->c * s->d + row % s->d;
+		const float *x = w->x + at, *q = w->real_targets + at;
 		double sum = 0;
 
 		for (int64_t k = 0; k < s->c; k++)
 			sum += exp((double)x[k * s->d]);
-		total += log(sum) - (double)x[w->class_targets[row] * s->d];
+		if (s->classes)
+			total += log(sum) - (double)x[w->class_targets[row] * s->d];
+		for (int64_t k = 0; k < s->c && !s->classes; k++)
+			total += (double)q[k * s->d] * (log(sum) - (double)x[k * s->d]);
 	}
 	return total / (double)(s->n * s->d);
 }
