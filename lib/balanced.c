@@ -1,6 +1,7 @@
 /*
  * Balanced losses: elementwise, with a balance per sample that the first phase
- * takes from the targets and the second reads as an operand of its own.
+ * takes from the targets, unless it is given, and main reads as an operand of
+ * its own.
  */
 #include "loss_impl.h"
 
@@ -9,59 +10,9 @@ static double given_beta(const struct loss_eval *e)
 	return loss_param_number(&e->spec, "beta", NAN);
 }
 
-static double real_at(const struct loss_eval *e, const void *data, int64_t index)
+static size_t betas_bytes(const struct loss_eval *e)
 {
-	return e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
-					     : ((const double *)data)[index];
-}
-
-static bool mask_leaves(const struct loss_eval *e, int64_t element)
-{
-	const struct loss_operand *mask = &e->in[e->mask];
-	float narrow = 1;
-	double wide = 1;
-
-	if (!mask->data)
-		return true;
-	if (e->spec.dtype == LOSS_FLOAT32)
-		loss_operand_read_32(mask, e->unit_rank, e->unit_shape, element, 1, &narrow);
-	else
-		loss_operand_read_64(mask, e->unit_rank, e->unit_shape, element, 1, &wide);
-	return narrow != 0 && wide != 0;
-}
-
-/* The balance of one sample: one less the mean of its targets that count. */
-static double beta_of(const struct loss_eval *e, int64_t sample)
-{
-	int64_t begin = sample * e->sample_elements, end = begin + e->sample_elements;
-	bool plain = !e->in[e->mask].data;
-	int64_t count = 0;
-	double sum = 0;
-
-	for (int64_t i = begin; i < end; i++) {
-		if (!plain && !mask_leaves(e, i))
-			continue;
-		sum += real_at(e, e->in[1].data, i);
-		count++;
-	}
-	return count ? 1 - sum / (double)count : 0;
-}
-
-static void prepare(const struct loss_eval *e, int64_t block, struct loss_partial *out)
-{
-	int64_t per_block = e->chunks, end = loss_min_i64((block + 1) * per_block, e->n);
-	double given = given_beta(e);
-
-	for (int64_t sample = block * per_block; sample < end; sample++) {
-		double beta = isnan(given) ? beta_of(e, sample) : given;
-
-		if (beta == 0 || beta == 1)
-			out->flags |= LOSS_FLAG_EVENT;
-		if (e->spec.dtype == LOSS_FLOAT32)
-			((float *)e->work)[sample] = (float)beta;
-		else
-			((double *)e->work)[sample] = beta;
-	}
+	return ((size_t)e->n * loss_dtype_bytes(e->spec.dtype) + 63) / 64 * 64;
 }
 
 /* The balances as an operand behind the inputs, spread over each sample. */
@@ -83,20 +34,56 @@ static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
 	if (e->rank <= 1)
 		e->n = 1; /* a single vector is one sample */
 	e->sample_elements = e->n ? e->elements / e->n : 0;
-	e->chunks = loss_max_i64(1, LOSS_BLOCK_ELEMENTS / loss_max_i64(1, e->sample_elements));
-	e->work_bytes = (size_t)e->n * loss_dtype_bytes(e->spec.dtype);
+	e->chunks = loss_max_i64(1, loss_ceil_div(e->sample_elements, LOSS_BLOCK_ELEMENTS));
+	e->chunks_together =
+		loss_max_i64(1, LOSS_BLOCK_ELEMENTS / loss_max_i64(1, e->sample_elements));
+	e->work_bytes = betas_bytes(e) + (size_t)(e->n * e->chunks) * sizeof *e->shares;
 	add_operand(e);
-	loss_add_phase(e, prepare, loss_ceil_div(e->n, e->chunks));
+	if (isnan(given_beta(e)))
+		loss_add_phase(e, e->kernels->prepare[e->form],
+			       loss_ceil_div(e->n * e->chunks, e->chunks_together));
 	if (e->in[e->mask].index >= 0)
 		loss_add_phase(e, loss_count_units, loss_count_blocks(e));
 	loss_plan_elements(e);
 	return LOSS_OK;
 }
 
+/* The balance of one sample: one less the mean of its targets that count. */
+static double beta_of(const struct loss_eval *e, int64_t sample)
+{
+	struct loss_share total = {0};
+
+	for (int64_t k = 0; k < e->chunks; k++) {
+		total.sum += e->shares[sample * e->chunks + k].sum;
+		total.count += e->shares[sample * e->chunks + k].count;
+	}
+	return total.count ? 1 - total.sum / (double)total.count : 0;
+}
+
+static void settle_betas(struct loss_eval *e)
+{
+	double given = given_beta(e);
+
+	for (int64_t sample = 0; sample < e->n; sample++) {
+		double beta = isnan(given) ? beta_of(e, sample) : given;
+
+		if (beta == 0 || beta == 1)
+			e->total.flags |= LOSS_FLAG_EVENT;
+		if (e->spec.dtype == LOSS_FLOAT32)
+			((float *)e->work)[sample] = (float)beta;
+		else
+			((double *)e->work)[sample] = beta;
+	}
+}
+
 static void combine(struct loss_eval *e, int phase)
 {
-	if (phase < 0)
+	if (phase < 0) {
 		e->in[e->reads[2]].data = e->work;
+		e->shares = (void *)((char *)e->work + betas_bytes(e));
+	}
+	if (phase == (isnan(given_beta(e)) ? 0 : -1))
+		settle_betas(e);
 	if (phase != e->phase_count - 2)
 		return;
 	if (e->in[e->mask].index < 0)

@@ -90,6 +90,7 @@ struct loss_kernels {
 	loss_block_fn *main[LOSS_FORMS];
 	loss_block_fn *prepare[LOSS_FORMS]; /* a phase before it, where the family has one */
 	loss_scan_fn *scan[LOSS_FORMS];     /* the same math again, telling each event's place */
+	loss_block_fn *count, *select;      /* the phases of hard negatives, of any form */
 };
 
 /* Things the math notices about single values; each is a finding. */
@@ -153,6 +154,30 @@ struct loss_slopes {
  * beside the smoothing (overlap.c). */
 struct loss_overlap loss_overlap_of(const struct loss_eval *e, int64_t unit);
 bool loss_smoothing_decides(const struct loss_eval *e, const struct loss_overlap *sums);
+
+/* Of a chunk of a sample: the sum of its targets that count, and their number. */
+struct loss_share {
+	double sum;
+	int64_t count;
+};
+
+enum { LOSS_MINING_DIGIT_BITS = 11, LOSS_MINING_DIGITS = 1 << LOSS_MINING_DIGIT_BITS };
+
+/* The search for the k-th largest key (hard_negative.c, simd/hard_negative.h). */
+struct loss_mining {
+	int64_t blocks;
+	int64_t k;        /* how many are wanted of the keys that begin with prefix */
+	int64_t prefix;   /* the digits that are known, from the top down to bit `known` */
+	int known, shift; /* shift: of the digit that is counted */
+	bool settled;
+	int64_t least; /* keys above it are kept, */
+	int64_t ties;  /* and so many of those equal to it */
+	/* In work. */
+	size_t counts_bytes, ties_bytes;
+	uint16_t *counts;     /* by block and digit */
+	int64_t *ties_before; /* equal keys before each block */
+	void *keys;           /* by element, with the width of a real; later factors */
+};
 
 enum loss_row_layout {
 	LOSS_ROWS_ACROSS,  /* long contiguous rows */
@@ -233,6 +258,13 @@ struct loss_eval {
 	/* Split rows. */
 	int64_t part_classes;        /* of a part; the last of a row has more */
 	struct loss_row_part *parts; /* `chunks` for each row, in work */
+
+	/* Balanced: a sample has `chunks`, and a block of prepare chunks_together. */
+	int64_t chunks_together;
+	struct loss_share *shares; /* by chunk, in work */
+
+	/* Hard negatives. */
+	struct loss_mining mining;
 };
 
 static inline const void *loss_params_of(const struct loss_eval *e)
@@ -291,7 +323,6 @@ enum {
 	LOSS_COPY_BYTES = 32768,     /* of a copy of rows */
 	LOSS_COPY_GROUPS = 4,        /* in it; of pixels, a few cache lines a class */
 	LOSS_CHUNK = 1024,           /* elements of a broadcast operand spread out at once */
-	LOSS_STREAM_BYTES = 4 << 20, /* gradients of as much leave no trace in the caches */
 };
 
 static inline int64_t loss_min_i64(int64_t a, int64_t b)

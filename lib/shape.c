@@ -97,6 +97,16 @@ bool loss_operand_broadcast(struct loss_operand *operand, const struct loss_tens
 /* One odometer for both dtypes: runs along the last axis are copied or
  * repeated, the other axes only move the start of a run. */
 #define DEFINE_READ(name, type)                                                                    \
+	/* n of the same: sixteen at once, which a compiler makes vectors of */                    \
+	static void name##_repeat(type *out, type value, int64_t n)                                \
+	{                                                                                          \
+		for (; n >= 16; n -= 16, out += 16)                                                \
+			for (int i = 0; i < 16; i++)                                               \
+				out[i] = value;                                                    \
+		for (int64_t i = 0; i < n; i++)                                                    \
+			out[i] = value;                                                            \
+	}                                                                                          \
+                                                                                                   \
 	void name(const struct loss_operand *operand, int rank, const int64_t *shape,              \
 		  int64_t begin, int64_t n, type *out)                                             \
 	{                                                                                          \
@@ -104,9 +114,12 @@ bool loss_operand_broadcast(struct loss_operand *operand, const struct loss_tens
 		int64_t place[LOSS_RANK_MAX] = {0}, offset = 0, left = begin;                      \
 		int last = rank - 1;                                                               \
                                                                                                    \
-		if (operand->full || operand->single || rank == 0) {                               \
-			for (int64_t i = 0; i < n; i++)                                            \
-				out[i] = data[operand->full && rank ? begin + i : 0];              \
+		if (operand->full && rank) {                                                       \
+			memcpy(out, data + begin, (size_t)n * sizeof *out);                        \
+			return;                                                                    \
+		}                                                                                  \
+		if (operand->single || rank == 0) {                                                \
+			name##_repeat(out, data[0], n);                                            \
 			return;                                                                    \
 		}                                                                                  \
 		for (int axis = last; axis >= 0; axis--) {                                         \
@@ -118,8 +131,11 @@ bool loss_operand_broadcast(struct loss_operand *operand, const struct loss_tens
 			int64_t run = loss_min_i64(shape[last] - place[last], n);                  \
 			int64_t step = operand->stride[last];                                      \
                                                                                                    \
-			for (int64_t i = 0; i < run; i++)                                          \
-				*out++ = data[offset + i * step];                                  \
+			if (step == 0)                                                             \
+				name##_repeat(out, data[offset], run);                             \
+			else                                                                       \
+				memcpy(out, data + offset, (size_t)run * sizeof *out);             \
+			out += run;                                                                \
 			n -= run;                                                                  \
 			offset -= place[last] * step;                                              \
 			place[last] = 0;                                                           \

@@ -268,6 +268,25 @@ START_TEST(strange_values_do_no_harm)
 }
 END_TEST
 
+/* So many results that they pass by the caches where their alignment allows it:
+ * before the guard page it does, behind it does not. */
+START_TEST(large_results_are_the_same)
+{
+	struct bounds bounds = {0};
+	struct draw draw = {.loss = loss_at((size_t)_i), .rank = 2, .shape = {5, 210001}};
+
+	for (int f = 0; (draw.form = draw_form_at(draw.loss, f)) != LOSS_ROLE_NONE; f++) {
+		struct memory memory = {MEMORY_PLAIN, NULL};
+		struct question question;
+
+		for (int k = 0; k < 2 && draw_question(&question, &draw, &memory); k++)
+			within_bounds(&question, dtypes[k], &bounds);
+		memory_release(&memory);
+	}
+	ck_assert_int_gt(bounds.evaluations, 0);
+}
+END_TEST
+
 /* ---- Golden questions, turned round --------------------------------------- */
 
 typedef void golden_fn(const struct golden_case *golden, enum loss_dtype dtype);
@@ -395,6 +414,49 @@ static void values_alone(const struct golden_case *golden, enum loss_dtype dtype
 START_TEST(gradients_do_not_change_values)
 {
 	every_golden(loss_at((size_t)_i), values_alone);
+}
+END_TEST
+
+/* ---- Ties ----------------------------------------------------------------- */
+
+enum { TIED = 3 * 16384 + 5, TIED_POSITIVES = 9000 };
+
+/* Negatives that all cost the same, over several blocks, all but one: it is
+ * kept first, and then those in front.  The positives are the last elements. */
+START_TEST(of_equal_losses_the_first_count)
+{
+	static float x[TIED], y[TIED], gradient[TIED];
+	struct loss_tensor tensor = {x, LOSS_FLOAT32, 1, {TIED}}, targets = tensor;
+	struct loss_error err;
+	struct loss_spec spec;
+	struct loss_plan plan;
+	struct loss_result result;
+
+	for (int i = 0; i < TIED; i++) {
+		x[i] = i == TIED - TIED_POSITIVES - 1 ? 2 : 1;
+		y[i] = i >= TIED - TIED_POSITIVES;
+	}
+	targets.data = y;
+	struct loss_input in[] = {{LOSS_ROLE_LOGITS, tensor, true},
+				  {LOSS_ROLE_TARGETS, targets, false}};
+
+	loss_spec_init(&spec, loss_find("ohem_balanced_bce"));
+	ck_assert(!loss_plan_init(&plan, &spec, in, 2, &err));
+	struct loss_outputs out = {.gradients = {gradient},
+				   .scratch = aligned_alloc(64, plan.scratch_bytes),
+				   .scale = 1};
+
+	loss_plan_begin(&plan, &out);
+	for (int64_t blocks; (blocks = loss_plan_next(&plan)) > 0;)
+		while (blocks-- > 0)
+			loss_plan_run(&plan, blocks);
+	ck_assert(!loss_plan_finish(&plan, &result, &err));
+	free(out.scratch);
+	for (int i = 0; i < TIED; i++) {
+		bool kept = i < 3 * TIED_POSITIVES - 1 || i >= TIED - TIED_POSITIVES - 1;
+
+		ck_assert_msg((gradient[i] != 0) == kept, "element %d: %g", i, (double)gradient[i]);
+	}
 }
 END_TEST
 
@@ -565,9 +627,11 @@ Suite *properties_suite(void)
 	tcase_add_loop_test(order, any_order_and_any_threads, 0, losses);
 	tcase_add_loop_test(bounds, nothing_outside_is_touched, 0, losses);
 	tcase_add_loop_test(bounds, strange_values_do_no_harm, 0, losses);
+	tcase_add_loop_test(bounds, large_results_are_the_same, 0, losses);
 	tcase_add_loop_test(outputs, what_outputs_held_does_not_matter, 0, losses);
 	tcase_add_loop_test(outputs, accumulate_adds_and_scale_multiplies, 0, losses);
 	tcase_add_loop_test(outputs, gradients_do_not_change_values, 0, losses);
+	tcase_add_test(order, of_equal_losses_the_first_count);
 	tcase_add_test(isa, every_instruction_set);
 	tcase_add_test(cases(suite, "digests"), digests);
 	return suite;

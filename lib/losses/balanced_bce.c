@@ -9,6 +9,7 @@
  *
  * Ref: HED, Xie and Tu 2015; the article's balanced_bce.
  */
+#include "../simd/balanced.h"
 #include "../simd/binary.h"
 
 struct balanced_bce_params {
@@ -38,6 +39,7 @@ ELEMENT_FORM(logits, 3, of_logits)
 ELEMENT_FORM(probs, 3, of_probs)
 
 const struct loss_kernels LOSS_KERNELS(balanced_bce) = {
+	.prepare = {[LOSS_ROLE_LOGITS] = balanced_prepare, [LOSS_ROLE_PROBS] = balanced_prepare},
 	.main = {[LOSS_ROLE_LOGITS] = logits_block, [LOSS_ROLE_PROBS] = probs_block},
 	.scan = {[LOSS_ROLE_LOGITS] = logits_scan, [LOSS_ROLE_PROBS] = probs_scan},
 };

@@ -28,12 +28,24 @@ INLINE vec divergence(vec y, vec log_y, vec x, vec *dy, struct seen *seen)
 	return v_and(on, y * (log_y - x));
 }
 
+/* log y; nothing to compute where all y are 0 or 1. */
+INLINE vec log_of_target(vec y)
+{
+	const vec one = v_set(1);
+	mask on = v_ne(y, v_set(0));
+	vec rest = v_select(on, y, one), log_rest = v_set(0);
+
+	if (!m_all(v_eq(rest, one)))
+		log_rest = v_log(rest);
+	return v_select(on, log_rest, v_set(NEGATIVE_INFINITY));
+}
+
 INLINE vec of_log_probs(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	const struct kl_div_params *p = loss_params_of(e);
 	vec x = in[0], one = v_set(1);
 	vec y = p->log_target ? v_exp(in[1]) : in[1];
-	vec log_y = p->log_target ? in[1] : v_log(in[1]);
+	vec log_y = p->log_target ? in[1] : log_of_target(y);
 
 	if (p->log_target)
 		see_nonfinite(seen, LOSS_EVENT_EXP_OVERFLOW, m_andnot(v_isinf(y), v_isinf(in[1])));
@@ -60,7 +72,7 @@ INLINE vec of_probs(const vec *in, vec *grad, const struct loss_eval *e, struct 
 INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *e,
 		struct seen *seen)
 {
-	vec gap = v_log(q) - ls;
+	vec gap = log_of_target(q) - ls;
 
 	see_nonfinite(seen, LOSS_EVENT_DOMAIN, v_lt(q, v_set(0)));
 	if (e->log_targets)

@@ -13,6 +13,7 @@
  * MaskedBalancedBCELoss for fallback_negatives.
  */
 #include "../simd/binary.h"
+#include "../simd/hard_negative.h"
 
 struct ohem_balanced_bce_params {
 	double negative_ratio, eps;
@@ -37,8 +38,13 @@ INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct
 
 ELEMENT_FORM(logits, 2, of_logits)
 ELEMENT_FORM(probs, 2, of_probs)
+MINING_FORM(logits)
+MINING_FORM(probs)
 
 const struct loss_kernels LOSS_KERNELS(ohem_balanced_bce) = {
+	.prepare = {[LOSS_ROLE_LOGITS] = logits_prepare, [LOSS_ROLE_PROBS] = probs_prepare},
+	.count = mining_count,
+	.select = mining_select,
 	.main = {[LOSS_ROLE_LOGITS] = logits_block, [LOSS_ROLE_PROBS] = probs_block},
 	.scan = {[LOSS_ROLE_LOGITS] = logits_scan, [LOSS_ROLE_PROBS] = probs_scan},
 };

@@ -22,33 +22,88 @@ struct sigmoid_focal_params {
 	struct loss_maybe alpha;
 };
 
-INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
+/* u^gamma for gamma = 0, 1/2, 1, 3/2, ...: products instead of a logarithm. */
+INLINE vec power_of_halves(vec u, real gamma)
+{
+	int whole = (int)gamma;
+	vec power = v_set(1);
+
+	for (int i = 0; i < whole; i++)
+		power = power * u;
+	return gamma == (real)whole ? power : power * v_sqrt(u);
+}
+
+/* With what binary_of_logits() has: near, far and small. */
+INLINE vec focal(const vec *in, vec *grad, const struct loss_eval *e, bool halves,
+		 struct seen *seen)
 {
 	const struct sigmoid_focal_params *p = loss_params_of(e);
+	const real gamma = (real)p->gamma;
 	vec x = in[0], y = in[1], one = v_set(1), rest = one - y;
 	struct binary_logit b = binary_logit_of(x);
-	vec u = times_or_zero(rest, b.prob_1) + times_or_zero(y, b.prob_0);
-	vec power = v_pow_pos(u, v_set((real)p->gamma));
-	vec bce = times_or_zero(y, b.cost.of_1) + times_or_zero(rest, b.cost.of_0);
-	vec ratio = b.prob_1 * b.prob_0 / u;
+	/* The sides changed round where x < 0, as in binary_of_logits(). */
+	vec near = v_select(b.negative, y, rest), far = v_select(b.negative, rest, y);
+	vec miss = v_fma(far, b.small, near), hit = v_fma(near, b.small, far);
+	vec u = miss / (one + b.small), bce = v_fma(v_abs(x), near, b.rest);
+	vec dbce = v_flip_sign(v_fma(-far, b.small, near) * b.larger, x);
+	/* p (1 - p) / u: of hard targets, 1 - u */
+	vec ratio = hit * b.larger;
+	vec power = halves ? power_of_halves(u, gamma) : v_pow_pos(u, v_set(gamma));
+	mask soft = v_ne(near * far, v_set(0)), odd = m_not(v_isfinite(x));
 
 	see_nonfinite(seen, LOSS_EVENT_DOMAIN, m_and(v_lt(u, v_set(0)), v_isnan(power)));
-	ratio = v_select(v_eq(y, one), b.prob_1, v_select(v_eq(rest, one), b.prob_0, ratio));
+	if (m_any(soft))
+		ratio = v_select(soft, b.small / (miss * (one + b.small)), ratio);
 	if (p->alpha.set)
 		power = power * v_fma(v_set((real)p->alpha.value), y,
 				      v_set((real)(1 - p->alpha.value)) * rest);
-	vec slope = v_set((real)p->gamma) * (rest - y) * ratio;
 
-	grad[0] =
-		times_or_zero(power, times_or_zero(slope, bce) + (rest * b.prob_1 - y * b.prob_0));
-	return times_or_zero(power, bce);
+	vec slope = v_set(gamma) * (rest - y) * ratio, loss = power * bce;
+
+	grad[0] = power * v_fma(slope, bce, dbce);
+	/* Infinite and NaN logits, where the above may multiply 0 by infinity. */
+	if (__builtin_expect(m_any(odd), 0)) {
+		bce = times_or_zero(y, b.cost.of_1) + times_or_zero(rest, b.cost.of_0);
+		loss = v_select(odd, times_or_zero(power, bce), loss);
+		grad[0] = v_select(odd, times_or_zero(power, times_or_zero(slope, bce) + dbce),
+				   grad[0]);
+	}
+	return loss;
+}
+
+INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
+{
+	return focal(in, grad, e, false, seen);
+}
+
+INLINE vec of_halves(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
+{
+	return focal(in, grad, e, true, seen);
 }
 
 ELEMENT_FORM(logits, 2, of_logits)
+ELEMENT_FORM(halves, 2, of_halves)
+
+static bool has_halves(const struct loss_eval *e)
+{
+	const struct sigmoid_focal_params *p = loss_params_of(e);
+
+	return p->gamma <= 8 && floor(2 * p->gamma) == 2 * p->gamma;
+}
+
+static void block_of(const struct loss_eval *e, int64_t block, struct loss_partial *out)
+{
+	(has_halves(e) ? halves_block : logits_block)(e, block, out);
+}
+
+static void scan_of(const struct loss_eval *e, int64_t block, struct loss_scan *scan)
+{
+	(has_halves(e) ? halves_scan : logits_scan)(e, block, scan);
+}
 
 const struct loss_kernels LOSS_KERNELS(sigmoid_focal) = {
-	.main = {[LOSS_ROLE_LOGITS] = logits_block},
-	.scan = {[LOSS_ROLE_LOGITS] = logits_scan},
+	.main = {[LOSS_ROLE_LOGITS] = block_of},
+	.scan = {[LOSS_ROLE_LOGITS] = scan_of},
 };
 
 #if LOSS_DESCRIBES

@@ -21,6 +21,7 @@ INLINE vec times_or_zero(vec a, vec b)
 struct binary_logit {
 	vec small, rest;          /* exp(-|x|), log(1 + exp(-|x|)) */
 	struct binary_costs cost; /* softplus(-x), softplus(x) */
+	vec larger;               /* of p and 1 - p */
 	vec prob_1, prob_0;       /* p and 1 - p */
 	mask negative;
 };
@@ -29,13 +30,14 @@ INLINE struct binary_logit binary_logit_of(vec x)
 {
 	const vec zero = v_set(0), one = v_set(1);
 	vec small = v_exp_neg(v_neg_abs(x)), rest = v_log1p_unit(small);
-	vec larger = one / (one + small), smaller = small / (one + small);
+	vec larger = one / (one + small), smaller = small * larger;
 	mask negative = v_is_signed(x);
 
 	return (struct binary_logit){
 		.small = small,
 		.rest = rest,
 		.cost = {.of_1 = v_max(zero, -x) + rest, .of_0 = v_max(zero, x) + rest},
+		.larger = larger,
 		.prob_1 = v_select(negative, smaller, larger),
 		.prob_0 = v_select(negative, larger, smaller),
 		.negative = negative,
@@ -79,8 +81,8 @@ INLINE vec binary_of_logits(vec x, vec on_1, vec on_0, vec both, vec *dx,
 
 /* A probability, with PyTorch's clamps: logs no less than -100, and
  * p (1 - p) no less than 1e-12 under the gradient. */
-INLINE vec binary_of_probs(vec p, vec on_1, vec on_0, vec *dp, struct binary_costs *costs,
-			   struct seen *seen)
+INLINE vec binary_of_any_probs(vec p, vec on_1, vec on_0, vec *dp, struct binary_costs *costs,
+			       struct seen *seen)
 {
 	const vec zero = v_set(0), one = v_set(1), least = v_set(-100), floor = v_set(R(1e-12));
 	vec log_1 = v_log(p), log_0 = v_log1p(-p), q = one - p, spread = p * q;
@@ -95,6 +97,22 @@ INLINE vec binary_of_probs(vec p, vec on_1, vec on_0, vec *dp, struct binary_cos
 	*costs = (struct binary_costs){-v_max(least, log_1), -v_max(least, log_0)};
 	*dp = slope / v_max(floor, spread);
 	return times_or_zero(on_1, costs->of_1) + times_or_zero(on_0, costs->of_0);
+}
+
+/* The same bits for less where no clamp bites and one side alone has a weight,
+ * so that its logarithm is the only one. */
+INLINE vec binary_of_probs(vec p, vec on_1, vec on_0, vec *dp, struct binary_costs *costs,
+			   struct seen *seen)
+{
+	const vec zero = v_set(0), one = v_set(1);
+	vec q = one - p, q_lost = (one - q) - p, spread = p * q;
+	mask at_0 = v_eq(on_1, zero), one_sided = m_or(at_0, v_eq(on_0, zero));
+
+	if (__builtin_expect(!m_all(m_and(one_sided, v_ge(spread, v_set(R(1e-12))))), 0))
+		return binary_of_any_probs(p, on_1, on_0, dp, costs, seen);
+	*costs = (struct binary_costs){-v_log_plain(p, zero), -v_log_plain(q, q_lost)};
+	*dp = (on_0 * p - on_1 * q) / spread;
+	return (on_1 + on_0) * -v_log_plain(v_select(at_0, q, p), v_select(at_0, q_lost, zero));
 }
 
 #endif

@@ -222,11 +222,32 @@ INLINE const real *element_operand(const struct loss_eval *e, const struct loss_
 	return room;
 }
 
+/* The only factor, if that is what it is and stands in memory as it is needed. */
+INLINE const struct loss_operand *element_plain_factor(const struct loss_eval *e)
+{
+	const struct loss_operand *only = NULL;
+
+	for (int k = 0; k < e->operands; k++) {
+		const struct loss_operand *operand = &e->in[k];
+
+		if (!operand->data || !operand->row->factor)
+			continue;
+		if (only || !operand->full || operand->row->role == LOSS_ROLE_MASK)
+			return NULL;
+		only = operand;
+	}
+	return only;
+}
+
 /* The product of weight, sample_weight and mask, or NULL if there is none. */
 INLINE const real *element_factor(const struct loss_eval *e, int64_t begin, int64_t n, real *room)
 {
+	const struct loss_operand *plain;
+
 	if (!e->has_factor)
 		return NULL;
+	if ((plain = element_plain_factor(e)))
+		return (const real *)plain->data + begin;
 	for (int64_t i = 0; i < n; i++)
 		room[i] = 1;
 	multiply_factors(e, begin, n, 1, room);
@@ -243,8 +264,8 @@ INLINE void element_chunk_init(struct element_chunk *chunk, const struct loss_ev
 
 		chunk->grad[k] = grad ? grad + begin : NULL;
 		chunk->accumulate[k] = e->out.accumulate[e->reads[k]];
-		chunk->stream[k] = e->elements >= LOSS_STREAM_BYTES / (int)sizeof(real) &&
-				   !chunk->accumulate[k] && (uintptr_t)grad % VEC_BYTES == 0;
+		chunk->stream[k] =
+			grad && v_may_stream(chunk->grad[k], e->elements, chunk->accumulate[k]);
 	}
 	chunk->factor = element_factor(e, begin, n, room->factor);
 	chunk->losses = e->out.losses ? (real *)e->out.losses + begin : NULL;

@@ -6,8 +6,10 @@
  * float64.  Arguments and results may be denormal; NaN, infinities and -0 do
  * what they do in C.  A lane has the same bits on every ISA.
  *
- * There is no branch: all lanes take one path, and what the path gets wrong
- * (zeros, infinities, negatives of a logarithm) is replaced at its end.
+ * All lanes take one path, and what the path gets wrong (zeros, infinities,
+ * negatives of a logarithm) is replaced at its end.  Where that costs much and
+ * is rare, a branch is taken if any lane needs it, with the same bits for the
+ * others.
  *
  * The coefficients are those tests/minimax.py prints under the name given.
  */
@@ -329,11 +331,32 @@ INLINE mask v_log_is_plain(vec x)
 	return m_and(v_gt(x, v_set(0)), v_lt(x, v_set(REAL_INF)));
 }
 
-/* log(x), 1 ULP. */
-MATH vec v_log(vec x)
+/* log(u + lost) of a normal u, 0 < u <= 2, and a lost beyond its last bit; the
+ * bits of v_log and v_log1p. */
+INLINE vec v_log_plain(vec u, vec lost)
+{
+	const ivec one = v_bits(v_set(R(1)));
+	const struct v_split s = v_split(u);
+	const vec k = v_split_exponent(s) - v_set(R(EXPONENT_BIAS));
+	const vec down = v_from_bits(v_sub_bits(v_add_bits(one, one), s.exponent)); /* 2^-k */
+	return v_log_sum(k, (s.m - v_set(R(1))) + lost * down);
+}
+
+/* Out of line: log of anything. */
+static __attribute__((noinline, unused)) vec v_log_any(vec x)
 {
 	const struct v_log_args a = v_log_args(x);
 	return v_select(v_log_is_plain(x), v_log_sum(a.k, a.f), v_log_special(x));
+}
+
+/* log(x), 1 ULP. */
+MATH vec v_log(vec x)
+{
+	const mask normal = m_and(v_ge(x, v_set(REAL_MIN)), v_lt(x, v_set(REAL_INF)));
+	if (__builtin_expect(!m_all(normal), 0))
+		return v_log_any(x);
+	const struct v_split s = v_split(x);
+	return v_log_sum(v_split_exponent(s) - v_set(R(EXPONENT_BIAS)), s.m - v_set(R(1)));
 }
 
 /* log(1 + x), 1.6 ULP. */

@@ -12,13 +12,20 @@
 #define OPERAND_READ loss_operand_read_64
 #endif
 
-/* out[i] *= the factors (weight, sample_weight, mask) of unit index + i * step.
- * A factor of 0 selects: what it meets becomes 0, whatever it was; a mask is
- * never a number to multiply with. */
+/* out[i] *= values[i], where a factor of 0 selects: what it meets becomes 0,
+ * whatever it was.  A mask is never a number to multiply with. */
+INLINE vec multiply_or_select(vec old, vec by, bool select)
+{
+	mask on = m_and(v_ne(old, v_set(0)), v_ne(by, v_set(0)));
+
+	return v_and(on, select ? old : old * by);
+}
+
+/* out[i] *= the factors (weight, sample_weight, mask) of unit index + i * step. */
 static NOINLINE void multiply_factors(const struct loss_eval *e, int64_t index, int64_t n,
 				      int64_t step, real *out)
 {
-	real values[GROUP];
+	real values[LOSS_CHUNK];
 
 	for (int k = 0; k < e->operands; k++) {
 		const struct loss_operand *operand = &e->in[k];
@@ -26,8 +33,8 @@ static NOINLINE void multiply_factors(const struct loss_eval *e, int64_t index, 
 
 		if (!operand->data || !operand->row->factor)
 			continue;
-		for (int64_t i = 0; i < n; i += GROUP) {
-			int64_t run = loss_min_i64(GROUP, n - i);
+		for (int64_t i = 0; i < n; i += LOSS_CHUNK) {
+			int64_t run = loss_min_i64(LOSS_CHUNK, n - i);
 
 			if (step == 1)
 				OPERAND_READ(operand, e->unit_rank, e->unit_shape, index + i, run,
@@ -36,10 +43,12 @@ static NOINLINE void multiply_factors(const struct loss_eval *e, int64_t index, 
 				for (int64_t j = 0; j < run; j++)
 					OPERAND_READ(operand, e->unit_rank, e->unit_shape,
 						     index + (i + j) * step, 1, values + j);
-			for (int64_t j = 0; j < run; j++) {
-				real old = out[i + j], by = values[j];
+			for (int64_t j = 0; j < run; j += LANES) {
+				int left = (int)loss_min_i64(LANES, run - j);
+				vec old = v_load_n(out + i + j, left, 0);
+				vec by = v_load_n(values + j, left, 0);
 
-				out[i + j] = old == 0 || by == 0 ? 0 : select ? old : old * by;
+				v_store_n(out + i + j, multiply_or_select(old, by, select), left);
 			}
 		}
 	}

@@ -33,38 +33,59 @@ struct overlap_lanes {
 	vec p, slope, y; /* probability, dp/dx, target */
 };
 
+/* n <= LANES elements from `at`, with p and y 0 behind them. */
 INLINE struct overlap_lanes overlap_load(const struct loss_eval *e, int64_t at, int n, bool logits)
 {
 	vec x = v_load_n((const real *)e->in[0].data + at, n, 0);
 	vec y = v_load_n((const real *)e->in[1].data + at, n, 0);
 
 	if (!logits)
-		return (struct overlap_lanes){v_and(m_first(n), x), v_set(1), y};
+		return (struct overlap_lanes){x, v_set(1), y};
 	struct binary_logit b = binary_logit_of(x);
 
 	return (struct overlap_lanes){v_and(m_first(n), b.prob_1), b.prob_1 * b.prob_0, y};
 }
 
+struct overlap_sums {
+	struct acc i, p, y;
+	mask bad; /* a probability that is none */
+};
+
+/* Adds n <= GROUP elements. */
+INLINE void overlap_add(const struct loss_eval *e, int64_t at, int n, bool logits, bool squared,
+			struct overlap_sums *sums)
+{
+	const vec one = v_set(1);
+
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		int left = n - r * LANES;
+		struct overlap_lanes v = overlap_load(e, at + r * LANES,
+						      left < 0       ? 0
+						      : left < LANES ? left
+								     : LANES,
+						      logits);
+
+		if (!logits)
+			sums->bad = m_or(sums->bad, m_or(v_lt(v.p, v_set(0)), v_gt(v.p, one)));
+		acc_add_mul(&sums->i, r, v.p, v.y);
+		acc_add_mul(&sums->p, r, v.p, squared ? v.p : one);
+		acc_add_mul(&sums->y, r, v.y, squared ? v.y : one);
+	}
+}
+
 INLINE void overlap_sum(const struct loss_eval *e, struct overlap_run run, bool logits,
 			bool squared, struct loss_overlap *out, mask *bad)
 {
-	struct acc i_sum = acc_zero(), p_sum = acc_zero(), y_sum = acc_zero();
-	const vec one = v_set(1);
+	struct overlap_sums sums = {acc_zero(), acc_zero(), acc_zero(), m_none()};
+	int64_t at = run.begin;
 
-	for (int64_t at = run.begin; at < run.end; at += GROUP)
-		UNROLL for (int r = 0; r < REGS; r++)
-		{
-			int64_t left = run.end - at - r * LANES;
-			int n = (int)loss_max_i64(0, loss_min_i64(LANES, left));
-			struct overlap_lanes v = overlap_load(e, at + r * LANES, n, logits);
-
-			if (!logits)
-				*bad = m_or(*bad, m_or(v_lt(v.p, v_set(0)), v_gt(v.p, one)));
-			acc_add_mul(&i_sum, r, v.p, v.y);
-			acc_add_mul(&p_sum, r, v.p, squared ? v.p : one);
-			acc_add_mul(&y_sum, r, v.y, squared ? v.y : one);
-		}
-	*out = (struct loss_overlap){acc_sum(&i_sum), acc_sum(&p_sum), acc_sum(&y_sum)};
+	for (; at + GROUP <= run.end; at += GROUP)
+		overlap_add(e, at, GROUP, logits, squared, &sums);
+	if (at < run.end)
+		overlap_add(e, at, (int)(run.end - at), logits, squared, &sums);
+	*out = (struct loss_overlap){acc_sum(&sums.i), acc_sum(&sums.p), acc_sum(&sums.y)};
+	*bad = m_or(*bad, sums.bad);
 }
 
 /* A block is one chunk of a sample; its sums go to e->work. */
@@ -88,27 +109,50 @@ INLINE void overlap_prepare(const struct loss_eval *e, int64_t block, bool logit
 	}
 }
 
+/* What the gradient of a chunk is made of; constants in its loop. */
+struct overlap_slopes {
+	vec d_i, d_p;
+	bool logits, squared, accumulate, stream;
+};
+
+/* The gradient of n <= LANES elements. */
+INLINE void overlap_step(const struct loss_eval *e, int64_t at, int n, struct overlap_slopes d,
+			 vec *poison)
+{
+	real *to = (real *)e->out.gradients[0] + at;
+	struct overlap_lanes v = overlap_load(e, at, n, d.logits);
+	vec g = v_fma(d.d_i, v.y, d.squared ? d.d_p * (v.p + v.p) : d.d_p) * v.slope;
+
+	*poison = v_fma(v_and(m_first(n), g), v_set(0), *poison);
+	if (d.accumulate)
+		g = g + v_load_n(to, n, 0);
+	if (d.stream && n == LANES)
+		v_stream(to, g);
+	else
+		v_store_n(to, g, n);
+}
+
 INLINE void overlap_gradient(const struct loss_eval *e, struct overlap_run run, bool logits,
 			     bool squared, const struct loss_slopes *slopes, vec *poison)
 {
 	real *grad = e->out.gradients[0];
-	vec d_i = v_set((real)slopes->d_i), d_p = v_set((real)slopes->d_p);
-	int64_t skip = run.sample * e->sample_elements + e->skipped;
+	struct overlap_slopes d = {v_set((real)slopes->d_i),
+				   v_set((real)slopes->d_p),
+				   logits,
+				   squared,
+				   e->out.accumulate[0],
+				   false};
+	int64_t skipped = run.sample * e->sample_elements + e->skipped, at = run.begin;
 
-	for (int64_t at = run.begin; at < run.end; at += LANES) {
-		int n = (int)loss_min_i64(LANES, run.end - at);
-		struct overlap_lanes v = overlap_load(e, at, n, logits);
-		vec g = v_fma(d_i, v.y, squared ? d_p * (v.p + v.p) : d_p) * v.slope;
-
-		if (!slopes->counts)
-			g = v_set(0);
-		if (at < skip)
-			g = v_and(m_not(m_first((int)loss_min_i64(LANES, skip - at))), g);
-		*poison = v_fma(v_and(m_first(n), g), v_set(0), *poison);
-		if (e->out.accumulate[0])
-			g = g + v_load_n(grad + at, n, 0);
-		v_store_n(grad + at, g, n);
-	}
+	/* What does not count has no gradient. */
+	for (; at < run.end && (!slopes->counts || at < skipped); at++)
+		if (!d.accumulate)
+			grad[at] = 0;
+	d.stream = v_may_stream(grad + at, e->elements, d.accumulate);
+	for (; at + LANES <= run.end; at += LANES)
+		overlap_step(e, at, LANES, d, poison);
+	if (at < run.end)
+		overlap_step(e, at, (int)(run.end - at), d, poison);
 }
 
 INLINE void overlap_main(const struct loss_eval *e, int64_t block, bool logits,
@@ -128,6 +172,7 @@ INLINE void overlap_main(const struct loss_eval *e, int64_t block, bool logits,
 		else
 			overlap_gradient(e, run, logits, false, &slopes[run.sample], &poison);
 	}
+	v_stream_end();
 	if (m_any(v_isnan(poison)))
 		out->flags |= LOSS_FLAG_NONFINITE;
 }

@@ -154,6 +154,8 @@ INLINE void v_store(real *p, vec v)
 /* Past the caches, to an address of vec alignment: for results so many that
  * they would be gone from there before anybody reads them.  v_stream_end()
  * before another thread may. */
+enum { STREAM_BYTES = 4 << 20 };
+
 INLINE void v_stream(real *p, vec v)
 {
 #ifdef X86
@@ -161,6 +163,13 @@ INLINE void v_stream(real *p, vec v)
 #else
 	v_store(p, v);
 #endif
+}
+
+/* Whether n results at p are so many, and nothing is added to what is there. */
+INLINE bool v_may_stream(const real *p, int64_t n, bool accumulate)
+{
+	return !accumulate && n >= STREAM_BYTES / (int)sizeof(real) &&
+	       (uintptr_t)p % VEC_BYTES == 0;
 }
 
 INLINE void v_stream_end(void)
@@ -290,6 +299,15 @@ INLINE mask v_eq_int(ivec a, ivec b)
 	return (mask)_mm_and_si128(halves, _mm_shuffle_epi32(halves, 0xb1));
 #else
 	return a == b;
+#endif
+}
+
+INLINE mask v_gt_int(ivec a, ivec b)
+{
+#if SIMD_AVX512
+	return BY_REAL(_mm512_cmpgt_epi32_mask, _mm512_cmpgt_epi64_mask)((__m512i)a, (__m512i)b);
+#else
+	return a > b;
 #endif
 }
 
@@ -686,11 +704,23 @@ INLINE void acc_add(struct acc *a, int r, vec x)
 	a->v[2 * r + 1] += v_widen_high(x);
 }
 
-/* Adds the products x * y of register r, which are exact in float64. */
+/* a + x * y; the product is exact in float64, so that one rounding or two are the same. */
+INLINE dvec dvec_add_mul(dvec a, dvec x, dvec y)
+{
+#if SIMD_AVX512 || SIMD_AVX2
+	return X86(fmadd_pd)(x, y, a);
+#else
+	return a + x * y;
+#endif
+}
+
+/* Adds the products x * y of register r. */
 INLINE void acc_add_mul(struct acc *a, int r, vec x, vec y)
 {
-	a->v[2 * r] += v_widen_low(x) * v_widen_low(y);
-	a->v[2 * r + 1] += v_widen_high(x) * v_widen_high(y);
+	dvec *low = &a->v[2 * r], *high = &a->v[2 * r + 1];
+
+	*low = dvec_add_mul(*low, v_widen_low(x), v_widen_low(y));
+	*high = dvec_add_mul(*high, v_widen_high(x), v_widen_high(y));
 }
 
 #else
