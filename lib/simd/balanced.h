@@ -28,7 +28,7 @@ INLINE void balanced_add(const struct loss_eval *e, int64_t at, int n, struct ta
 			if (given->data)
 				on = m_and(on, v_ne(v_load_n(mask_of + j, left, 0), v_set(0)));
 			acc_add(&sums->sum, r, v_and(on, v_load_n(y + j, left, 0)));
-			sums->count += __builtin_popcount(m_bits(on));
+			sums->count += m_count(on);
 		}
 }
 

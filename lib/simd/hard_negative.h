@@ -69,8 +69,8 @@ INLINE void mining_make_keys(const struct loss_eval *e, struct mining_run run, i
 				      v_from_bits(v_set_int(KEY_NEITHER)));
 
 		v_store_n(run.keys + at + i, v_select(negative, v_from_bits(order), others), left);
-		out->count += __builtin_popcount(m_bits(positive));
-		out->units += __builtin_popcount(m_bits(negative));
+		out->count += m_count(positive);
+		out->units += m_count(negative);
 	}
 	for (int i = 0; i < n; i++)
 		key_count(run, at + i, e->mining.shift);

@@ -393,6 +393,17 @@ INLINE unsigned m_bits(mask m)
 #endif
 }
 
+/* How many lanes are on. In steps: not every CPU has an instruction for it, and
+ * no function of the compiler's library is wanted; there are 16 lanes at most. */
+INLINE int m_count(mask m)
+{
+	unsigned bits = m_bits(m);
+	bits = (bits & 0x5555u) + (bits >> 1 & 0x5555u);
+	bits = (bits & 0x3333u) + (bits >> 2 & 0x3333u);
+	bits = (bits & 0x0f0fu) + (bits >> 4 & 0x0f0fu);
+	return (int)((bits & 0xffu) + (bits >> 8));
+}
+
 INLINE bool m_any(mask m)
 {
 #if SIMD_NEON
