@@ -46,6 +46,7 @@ static enum loss_code bind_one(struct loss_eval *e, const struct loss_input *in,
 		return loss_fail(err, LOSS_SHAPE, name, "%d axes, expected at most %d",
 				 in->tensor.rank, LOSS_RANK_MAX);
 	operand->index = index;
+	operand->is_index = in->tensor.dtype == LOSS_INT64;
 	operand->data = in->tensor.data;
 	operand->rank = in->tensor.rank;
 	memcpy(operand->shape, in->tensor.shape, sizeof operand->shape);
@@ -233,6 +234,8 @@ static enum loss_code check_shape(struct loss_eval *e, struct loss_operand *oper
 	memcpy(shape, e->shape, sizeof shape);
 	switch (operand->row->shape) {
 	case LOSS_SHAPE_PREDICTION:
+	case LOSS_SHAPE_LABELS:    /* sequence.c */
+	case LOSS_SHAPE_SEQUENCES: /* sequence.c */
 		return LOSS_OK;
 	case LOSS_SHAPE_TARGETS:
 		return check_targets(e, operand, tensor, name, err);
@@ -553,7 +556,8 @@ static double reduced(const struct loss_eval *e, double sum)
 static enum loss_code check_data(const struct loss_eval *e, struct loss_error *err)
 {
 	if (e->total.flags & LOSS_BAD_INDEX)
-		return loss_report_bad_index(e, err);
+		return e->family->report ? e->family->report(e, err)
+					 : loss_report_bad_index(e, err);
 	if (e->total.flags & LOSS_FLAG_EVENT && loss_has_bad_prob(e))
 		return loss_report_bad_prob(e, err);
 	if (e->total.flags & LOSS_SAW_MASKED_ROW &&

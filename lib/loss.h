@@ -9,9 +9,10 @@
  *   n   samples (the first axis of the prediction)
  *   c   classes (the class axis of the prediction, see loss_common.class_axis)
  *   d   inner size: the product of the axes behind the class axis (pixels)
+ *   t   frames of a sequence, s its labels (losses of sequences alone)
  *   unit  what `reduction: none` answers one number for: an element of an
  *       elementwise loss, a row (one softmax) of a classification loss, a
- *       sample of an overlap loss such as dice
+ *       sample of an overlap loss such as dice, a sequence
  *   prediction  the input row 0 of a loss: logits, probs, log_probs or input
  *
  * A LOSS IN FOUR STEPS
@@ -162,7 +163,9 @@ int64_t loss_tensor_elements(const struct loss_tensor *tensor);
 	X(ANCHOR, "anchor", "", "Anchor embeddings.")                                              \
 	X(POSITIVE, "positive", "", "Embeddings of the anchor's class.")                           \
 	X(NEGATIVE, "negative", "", "Embeddings of another class.")                                \
-	X(VAR, "var", "", "Predicted variance.")
+	X(VAR, "var", "", "Predicted variance.")                                                   \
+	X(INPUT_LENGTHS, "input_lengths", "", "Frames of each sequence; all of them if absent.")   \
+	X(TARGET_LENGTHS, "target_lengths", "", "Labels of each sequence; all of them if absent.")
 
 enum loss_role {
 #define X(name, text, alias, doc) LOSS_ROLE_##name,
@@ -194,6 +197,8 @@ enum loss_shape {
 	LOSS_SHAPE_PER_CLASS,  /* (c) */
 	LOSS_SHAPE_UNITS,      /* broadcasts to the shape of the unreduced loss */
 	LOSS_SHAPE_NO_CHANNEL, /* the prediction's, or the same without axis 1 */
+	LOSS_SHAPE_LABELS, /* (n, s), or (s) for one sequence or all in a row (LOSS_IS_SEQUENCE) */
+	LOSS_SHAPE_SEQUENCES, /* (n), or a single number for one sequence (LOSS_IS_SEQUENCE) */
 };
 
 struct loss_input_row {
@@ -269,6 +274,7 @@ enum loss_trait {
 	LOSS_HAS_CLASSES = 1 << 0, /* the prediction has a class axis */
 	LOSS_HAS_SOFTMAX = 1 << 1, /* logits go through a softmax */
 	LOSS_HAS_SIGMOID = 1 << 2, /* logits go through a sigmoid */
+	LOSS_IS_SEQUENCE = 1 << 3, /* the prediction is (t, n, c), or (t, c) for one sequence */
 };
 
 struct loss {

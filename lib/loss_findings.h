@@ -156,6 +156,12 @@
 	  "{where}: the target is a class of probability 0, so the loss is Infinity.", \
 	  CURE("Correct the mask."), \
 	  ARTICLE("Check the annotations.")) \
+	X(INFEASIBLE_ALIGNMENT, "infeasible_alignment", ERROR, "target", \
+	  "A sequence has fewer frames than its labels and the blanks between repeated ones need.", \
+	  "{where}: {frames} frames have no room for {labels} labels and {repeats} blanks between repeated ones, so no alignment exists.", \
+	  ARTICLE("Check the annotations."), \
+	  CURE("Check that input_lengths counts frames behind any subsampling."), \
+	  CURE("Set zero_infinity, which leaves such sequences out.")) \
 	X(LOG_ZERO, "log_zero", ERROR, "log", \
 	  "A log of exactly 0 was used.", \
 	  "{where}: the log of a probability of exactly 0 was used.", \

@@ -119,6 +119,7 @@ struct loss_operand {
 	const void *data; /* NULL: not given */
 	const struct loss_input_row *row;
 	int index;     /* in the caller's list; -1: not given */
+	bool is_index; /* LOSS_INT64; else reals of the spec's dtype */
 	int64_t count; /* elements */
 	int rank;
 	int64_t shape[LOSS_RANK_MAX];
@@ -149,6 +150,26 @@ struct loss_slopes {
 	double d_i, d_p;
 	bool counts;
 };
+
+/* What one sequence is about (sequence.c). */
+struct loss_sequence {
+	int64_t frames, labels;
+	const int64_t *label;
+	int64_t repeats; /* neighbours that are equal: each needs a blank between */
+};
+
+struct loss_sequence loss_sequence_of(const struct loss_eval *e, int64_t n);
+
+/* Is there room for every label and every blank that must stand between two? */
+static inline bool loss_sequence_fits(const struct loss_sequence *sequence)
+{
+	return sequence->frames >= sequence->labels + sequence->repeats;
+}
+
+/* The length of a row of states, and the room that one sequence has in e->work,
+ * in doubles. */
+int64_t loss_sequence_row(const struct loss_eval *e);
+int64_t loss_sequence_room(const struct loss_eval *e);
 
 /* The sums of one unit, after phase `prepare`, and whether they are nothing
  * beside the smoothing (overlap.c). */
@@ -248,6 +269,10 @@ struct loss_eval {
 	double label_smoothing;
 	bool log_targets; /* soft targets are given as logarithms */
 
+	/* Sequences. */
+	int64_t labels_max;   /* of one sequence */
+	bool labels_in_a_row; /* those of all sequences, one behind the other */
+
 	/* Overlap. */
 	int64_t chunks; /* blocks of one sample, parts of a split row */
 	struct loss_overlap_kind overlap_kind;
@@ -280,6 +305,11 @@ struct loss_family {
 	void (*units)(struct loss_eval *e);
 	/* Units, phases, blocks and work_bytes from the shapes. */
 	enum loss_code (*plan)(struct loss_eval *e, struct loss_error *err);
+	/* The unit an element of the prediction belongs to; NULL: units are
+	 * elements, rows, or equal parts in order. */
+	int64_t (*unit_of)(const struct loss_eval *e, int64_t element);
+	/* What LOSS_BAD_INDEX was about; NULL: a target that is no class. */
+	enum loss_code (*report)(const struct loss_eval *e, struct loss_error *err);
 	/* Between phases, after the partials of `phase` were added to e->total;
 	 * phase -1: before the first. */
 	void (*combine)(struct loss_eval *e, int phase);
@@ -292,6 +322,7 @@ extern const struct loss_family loss_rowwise_family;
 extern const struct loss_family loss_overlap_family;
 extern const struct loss_family loss_balanced_family;
 extern const struct loss_family loss_hard_negative_family;
+extern const struct loss_family loss_sequence_family;
 
 /* What a descriptor adds for the library itself. */
 struct loss_impl {

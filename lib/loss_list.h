@@ -23,3 +23,6 @@ LOSS(huber)
 
 /* Distributions. */
 LOSS(kl_div)
+
+/* Sequences. */
+LOSS(ctc)

@@ -98,7 +98,7 @@ static int64_t slice_of(int64_t count, int64_t block, int64_t *begin)
 
 static bool is_real(const struct loss_eval *e, int input)
 {
-	return e->in[input].index >= 0 && !(input == 1 && e->hard);
+	return e->in[input].index >= 0 && !e->in[input].is_index;
 }
 
 static size_t aligned(int64_t floats)

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { LABELS_MAX = 20 };
+
 /* xorshift64*: the same numbers on every machine. */
 static uint64_t next(uint64_t *seed)
 {
@@ -70,10 +72,19 @@ static double usual_value(enum loss_role role, uint64_t *seed)
 }
 
 static void draw_values(struct numbers *numbers, const struct loss_input_row *row,
-			enum loss_role role, int64_t classes, bool strange, uint64_t *seed)
+			enum loss_role role, int64_t classes, int64_t frames, int64_t labels,
+			bool strange, uint64_t *seed)
 {
+	double extent = (double)(role == LOSS_ROLE_INPUT_LENGTHS ? frames : labels);
+
 	for (int64_t i = 0; i < numbers->count; i++) {
-		if (numbers->index)
+		if (row->shape == LOSS_SHAPE_LABELS) /* class 0 is the blank */
+			numbers->values[i] =
+				1 +
+				(double)(next(seed) % (uint64_t)(classes > 1 ? classes - 1 : 1));
+		else if (row->shape == LOSS_SHAPE_SEQUENCES)
+			numbers->values[i] = extent;
+		else if (numbers->index)
 			numbers->values[i] = (double)(next(seed) % (uint64_t)classes);
 		else if (row->kind == LOSS_KIND_BINARY)
 			numbers->values[i] = draw_uniform(seed) < 0.7;
@@ -91,9 +102,26 @@ static bool has_classes(const struct draw *draw)
 	return draw->loss->traits & LOSS_HAS_CLASSES;
 }
 
+static bool is_sequence(const struct draw *draw)
+{
+	return draw->loss->traits & LOSS_IS_SEQUENCE;
+}
+
 static int class_axis(const struct draw *draw)
 {
+	if (is_sequence(draw))
+		return draw->rank - 1;
 	return draw->rank == 1 ? 0 : 1;
+}
+
+/* Half as many as frames fit, whatever repeats; one class is the blank. */
+static int64_t labels_of(const struct draw *draw)
+{
+	int64_t half = draw->shape[0] / 2;
+
+	if (!is_sequence(draw) || draw->rank < 2 || draw->shape[draw->rank - 1] < 2)
+		return 0;
+	return half < LABELS_MAX ? half : LABELS_MAX;
 }
 
 static void shape_is(struct numbers *numbers, int rank, const int64_t *shape)
@@ -142,6 +170,17 @@ static bool draw_shape(struct numbers *numbers, const struct loss_input_row *row
 		return true;
 	case LOSS_SHAPE_UNITS:
 		return shape_of_units(numbers, question);
+	case LOSS_SHAPE_LABELS:
+		numbers->index = true;
+		numbers->rank = draw->rank - 1;
+		numbers->shape[0] = draw->shape[1];
+		numbers->shape[draw->rank == 3] = labels_of(draw);
+		return draw->rank == 2 || draw->rank == 3;
+	case LOSS_SHAPE_SEQUENCES:
+		numbers->index = true;
+		numbers->rank = draw->rank - 2;
+		numbers->shape[0] = draw->shape[1];
+		return true;
 	default:
 		return true;
 	}
@@ -152,7 +191,8 @@ static bool draw_shape(struct numbers *numbers, const struct loss_input_row *row
 bool draw_question(struct question *question, const struct draw *draw, struct memory *memory)
 {
 	uint64_t seed = draw->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-	int64_t classes = has_classes(draw) ? draw->shape[class_axis(draw)] : 1;
+	int64_t classes =
+		has_classes(draw) || is_sequence(draw) ? draw->shape[class_axis(draw)] : 1;
 	const struct loss_input_row *row;
 
 	*question = (struct question){.name = "drawn"};
@@ -171,8 +211,8 @@ bool draw_question(struct question *question, const struct draw *draw, struct me
 			return false;
 		question->inputs[at].role = i == 0 ? draw->form : row->role;
 		question->inputs[at].differentiate = row->differentiable && !numbers.index;
-		draw_values(&numbers, row, question->inputs[at].role, classes, draw->strange,
-			    &seed);
+		draw_values(&numbers, row, question->inputs[at].role, classes, draw->shape[0],
+			    labels_of(draw), draw->strange, &seed);
 		question->inputs[at].numbers = numbers;
 		question->input_count = at + 1;
 	}

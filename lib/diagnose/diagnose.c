@@ -96,7 +96,7 @@ static int shape_of(const struct diagnosis *d, const struct loss_finding *findin
 }
 
 /* What has consequences elsewhere: a bit of d->causes each. */
-static const uint16_t cause_bits[LOSS_FINDING_COUNT] = {
+static const uint32_t cause_bits[LOSS_FINDING_COUNT] = {
 	[LOSS_FINDING_INPUT_NAN] = 1 << 0,
 	[LOSS_FINDING_NARROWING_OVERFLOW] = 1 << 1,
 	[LOSS_FINDING_INPUT_POS_INF] = 1 << 2,
@@ -111,16 +111,17 @@ static const uint16_t cause_bits[LOSS_FINDING_COUNT] = {
 	[LOSS_FINDING_GRADIENT_FLOORED] = 1 << 11,
 	[LOSS_FINDING_OVERFLOW] = 1 << 12,
 	[LOSS_FINDING_HALF_OVERFLOW] = 1 << 13,
+	[LOSS_FINDING_INFEASIBLE_ALIGNMENT] = 1 << 14,
 	/* Enough by themselves in some losses, and harmless in most. */
-	[LOSS_FINDING_TARGET_NOT_BINARY] = 1 << 14,
-	[LOSS_FINDING_LOOKS_LIKE_LOGITS] = 1 << 15,
+	[LOSS_FINDING_TARGET_NOT_BINARY] = 1 << 15,
+	[LOSS_FINDING_LOOKS_LIKE_LOGITS] = 1 << 16,
 };
 
-enum { LIKELY_CAUSES = (1 << 14) - 1 };
+enum { LIKELY_CAUSES = (1 << 15) - 1 };
 
-uint16_t causes_at(const struct diagnosis *d, int64_t slot)
+uint32_t causes_at(const struct diagnosis *d, int64_t slot)
 {
-	uint16_t likely = d->causes[slot] & LIKELY_CAUSES;
+	uint32_t likely = d->causes[slot] & LIKELY_CAUSES;
 
 	return likely ? likely : d->causes[slot];
 }
@@ -131,7 +132,7 @@ void mark_slot(struct diagnosis *d, int64_t slot, enum loss_finding_code code)
 		d->causes[slot] |= cause_bits[code];
 }
 
-void finding_because_of(struct diagnosis *d, struct loss_finding *finding, uint16_t causes)
+void finding_because_of(struct diagnosis *d, struct loss_finding *finding, uint32_t causes)
 {
 	for (int code = 0; code < LOSS_FINDING_COUNT; code++)
 		if (causes & cause_bits[code])
@@ -430,9 +431,10 @@ static struct diagnosis *diagnosis_init(const struct loss_plan *plan,
 
 /* A finder may look at what those before it have found. */
 static void (*const finders[])(struct diagnosis *d) = {
-	find_in_inputs,  find_in_precision,  find_in_spec,  find_in_targets,
-	find_in_weights, find_in_rows,       find_in_terms, find_in_reduction,
-	find_overflows,  find_in_statistics, find_unsuited, find_in_gradients,
+	find_in_inputs,    find_in_sequences, find_in_precision,  find_in_spec,
+	find_in_targets,   find_in_weights,   find_in_rows,       find_in_terms,
+	find_in_reduction, find_overflows,    find_in_statistics, find_unsuited,
+	find_in_gradients,
 };
 
 void loss_diagnose(const struct loss_plan *plan, const struct loss_result *result,

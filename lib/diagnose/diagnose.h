@@ -34,7 +34,7 @@ struct diagnosis {
 	int64_t *places;  /* for each finding: locations_max x LOSS_RANK_MAX */
 	void *losses;     /* unreduced, of this batch */
 	void *mask;       /* units with a finite loss */
-	uint16_t *causes; /* by slot: what was found there that may have consequences */
+	uint32_t *causes; /* by slot: what was found there that may have consequences */
 	void *scratch;
 	/* For remedies (trial.h): changed numbers of an input, a gradient, and the
 	 * unreduced losses before and after the change. */
@@ -94,10 +94,10 @@ void finding_because(struct diagnosis *d, struct loss_finding *finding,
 		     enum loss_finding_code code);
 
 /* Caused by what was found in the same slots: `causes` as in d->causes. */
-void finding_because_of(struct diagnosis *d, struct loss_finding *finding, uint16_t causes);
+void finding_because_of(struct diagnosis *d, struct loss_finding *finding, uint32_t causes);
 
 /* What was found in a slot and explains a number there that is not finite. */
-uint16_t causes_at(const struct diagnosis *d, int64_t slot);
+uint32_t causes_at(const struct diagnosis *d, int64_t slot);
 
 /* Say that a slot was reached by a finding that was added elsewhere. */
 void mark_slot(struct diagnosis *d, int64_t slot, enum loss_finding_code code);
@@ -219,6 +219,7 @@ void find_in_targets(struct diagnosis *d);
 void find_in_spec(struct diagnosis *d);
 void find_unsuited(struct diagnosis *d);
 void find_in_rows(struct diagnosis *d);
+void find_in_sequences(struct diagnosis *d);
 void find_in_terms(struct diagnosis *d);
 void find_in_weights(struct diagnosis *d);
 void find_in_reduction(struct diagnosis *d);

@@ -24,7 +24,7 @@ static void look_for_nonfinite(struct diagnosis *d, int input)
 	const void *gradient = e->out.gradients[input];
 	int64_t count = e->in[input].count, k;
 	bool elements = e->in[input].full && count == e->elements;
-	uint16_t causes = elements ? 0 : UINT16_MAX;
+	uint32_t causes = elements ? 0 : UINT32_MAX;
 	struct slot_walk walk = {0};
 	struct loss_finding *finding;
 
@@ -66,7 +66,7 @@ static void look_for_exploding(struct diagnosis *d)
 	double scale = fmax(1, magnitude(&d->inputs[0])), limit = EXPLODING * scale;
 	double largest = magnitude(&d->gradients[0]) * rows_scale(e);
 	struct loss_finding *finding;
-	uint16_t causes = 0;
+	uint32_t causes = 0;
 
 	if (!(largest > limit))
 		return;

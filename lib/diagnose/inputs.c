@@ -140,7 +140,7 @@ void find_in_inputs(struct diagnosis *d)
 	const struct loss_eval *e = d->e;
 
 	for (int i = 0; i < e->in_count; i++) {
-		if (!e->in[i].data || e->in[i].index < 0 || (i == 1 && e->hard))
+		if (!e->in[i].data || e->in[i].index < 0 || e->in[i].is_index)
 			continue;
 		look_at_narrowed(d, i);
 		find_rounded_input(d, i);

@@ -48,6 +48,8 @@ int class_axis_of(const struct loss_eval *e)
 
 int64_t unit_of(const struct loss_eval *e, int64_t element)
 {
+	if (e->family->unit_of)
+		return e->family->unit_of(e, element);
 	if (e->units == e->elements)
 		return element;
 	if (is_rowwise(e))

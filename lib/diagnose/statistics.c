@@ -37,7 +37,7 @@ void summarize_batch(struct diagnosis *d)
 	for (int i = 0; i < e->in_count; i++) {
 		const struct loss_operand *operand = &e->in[i];
 
-		if (operand->data && !(i == 1 && e->hard))
+		if (operand->data && !e->in[i].is_index)
 			summarize(operand->data, dtype, operand->count, saturation_of(e, i), room,
 				  &d->inputs[i]);
 		if (e->out.gradients[i])
@@ -54,7 +54,7 @@ static void write_tensors(struct diagnosis *d)
 	struct loss_statistics *s = d->statistics;
 
 	for (int i = 0; i < e->in_count; i++) {
-		if (e->in[i].data && !(i == 1 && e->hard))
+		if (e->in[i].data && !e->in[i].is_index)
 			s->inputs[s->input_count++] =
 				(struct loss_tensor_summary){role_of(e, i), d->inputs[i]};
 		if (e->out.gradients[i])

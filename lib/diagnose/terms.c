@@ -16,7 +16,7 @@ struct term_scan {
 	struct loss_scan scan;
 	struct diagnosis *d;
 	struct loss_finding *found[LOSS_EVENT_COUNT];
-	uint16_t causes[LOSS_EVENT_COUNT]; /* what was there before */
+	uint32_t causes[LOSS_EVENT_COUNT]; /* what was there before */
 };
 
 /* A probability has no mask: 0 is the log of it. */

@@ -27,7 +27,7 @@ static struct loss_tensor tensor_of(const struct loss_eval *e, int input, const 
 	const struct loss_operand *operand = &e->in[input];
 	struct loss_tensor tensor = {
 		.data = data,
-		.dtype = input == 1 && e->hard ? LOSS_INT64 : e->spec.dtype,
+		.dtype = e->in[input].is_index ? LOSS_INT64 : e->spec.dtype,
 		.rank = operand->rank,
 	};
 

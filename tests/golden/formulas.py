@@ -446,6 +446,75 @@ def kl_div(params, targets, log_probs=None, logits=None, probs=None):
     return np.moveaxis(losses, -1, axis), np.moveaxis(counts, -1, axis)
 
 
+# ---- Sequences ----------------------------------------------------------------
+
+def probabilities(frame, is_logits):
+    """exp(log_probs), or the softmax of logits, as Numbers."""
+    if not is_logits:
+        return [exp(x) for x in frame]
+    most = max(x.value for x in frame)
+    shifted = [exp(x - lift(most)) for x in frame]
+    whole = total(shifted)
+    return [x / whole for x in shifted]
+
+
+def ctc_probability(frames, labels, blank):
+    """The probability of the labels: all ways through the states, frame by frame."""
+    states = [blank]
+    for label in labels:
+        states += [label, blank]
+    ways = [lift(0)] * len(states)
+    for t, p in enumerate(frames):
+        before, ways = ways, []
+        for i, state in enumerate(states):
+            into = [before[i]] + ([before[i - 1]] if i else [])
+            if i > 1 and state != blank and state != states[i - 2]:
+                into.append(before[i - 2])
+            if t == 0:
+                into = [lift(int(i < 2))]
+            ways.append(p[state] * total(into))
+    return total(ways[-2:])
+
+
+def ctc_loss(frames, labels, params, is_logits):
+    needed = len(labels) + sum(a == b for a, b in zip(labels, labels[1:]))
+    if len(frames) < needed:
+        if params.get("zero_infinity", False):
+            return lift(0)
+        slope = NAN if len(frames) else mpf(0)
+        return custom(INF, *[(x, slope) for frame in frames for x in frame])
+    if len(frames) == 0:
+        return lift(0)
+    p = [probabilities(frame, is_logits) for frame in frames]
+    return -log(ctc_probability(p, labels, params.get("blank", 0)))
+
+
+@formula
+def ctc(params, targets, logits=None, log_probs=None, input_lengths=None, target_lengths=None):
+    x = log_probs if logits is None else logits
+    single = x.ndim == 2
+    x = x[:, None] if single else x
+    t, n = x.shape[:2]
+    frames = np.full(n, t) if input_lengths is None else input_lengths.reshape(n)
+    counts = np.full(n, targets.shape[-1]) if target_lengths is None else target_lengths.reshape(n)
+    losses = np.empty(n, dtype=object)
+    begin = 0
+    for i in range(n):
+        row = targets if targets.ndim == 1 and single else targets[i] if targets.ndim == 2 else (
+            targets[begin:])
+        begin += counts[i]
+        labels = [int(k) for k in row[:counts[i]]]
+        every = [list(x[k, i]) for k in range(t)]
+        losses[i] = ctc_loss(every[:frames[i]], labels, params, logits is not None)
+        if frames[i] < len(labels) and not params.get("zero_infinity", False):
+            # What follows the frames that count has no gradient either.
+            losses[i] = custom(INF, *[(v, NAN if frames[i] else mpf(0)) for f in every for v in f])
+        if params["reduction"] == "mean":
+            losses[i] = losses[i] / lift(max(1, len(labels)))
+    shape = () if single else (n,)
+    return losses.reshape(shape), np.ones(shape, dtype=object)
+
+
 # ---- Overlap ----------------------------------------------------------------
 
 def overlap(pairs, params):

@@ -193,6 +193,23 @@ def masked(function, params, inputs, mask, sample_weight):
     return losses.sum() / params.get("normalizer", keep.sum())
 
 
+def ctc(params, targets, logits=None, log_probs=None, input_lengths=None, target_lengths=None):
+    """PyTorch's gradient of log_probs is that of the logits behind them: only
+    logits are compared."""
+    x = torch.log_softmax(logits, -1) if log_probs is None else log_probs
+    x, many = (x.unsqueeze(1), False) if x.dim() == 2 else (x, True)
+    t, n = x.shape[:2]
+    frames = torch.full((n,), t) if input_lengths is None else input_lengths.reshape(n)
+    if target_lengths is None:
+        target_lengths = torch.full((n,), targets.shape[-1])
+    if not many:
+        targets = targets.unsqueeze(0)
+    loss = F.ctc_loss(x, targets, frames, target_lengths.reshape(n), blank=params.get("blank", 0),
+                      reduction=params["reduction"],
+                      zero_infinity=params.get("zero_infinity", False))
+    return loss if many or params["reduction"] != "none" else loss.squeeze(0)
+
+
 def evaluate(name, params, arrays, wanted):
     """The loss (an array for none) and the gradients asked for."""
     inputs = {k: torch.from_numpy(v.copy()) for k, v in arrays.items()}

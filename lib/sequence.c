@@ -1,0 +1,307 @@
+/*
+ * Losses of sequences: frames of class scores against a list of labels.
+ *
+ * Phases:
+ *   count  reads labels and lengths only: are they in range, how many
+ *          sequences count
+ *   main   one block a sequence: the sums over all alignments, value and
+ *          gradient
+ */
+#include <stdio.h>
+
+#include "loss_impl.h"
+
+/* ---- One sequence --------------------------------------------------------- */
+
+static const struct loss_operand *operand_of(const struct loss_eval *e, enum loss_role role)
+{
+	int at = loss_input_find(e->spec.loss, role);
+
+	return at >= 0 && e->in[at].index >= 0 ? &e->in[at] : NULL;
+}
+
+static int64_t length_at(const struct loss_eval *e, enum loss_role role, int64_t n, int64_t absent)
+{
+	const struct loss_operand *lengths = operand_of(e, role);
+
+	return lengths && lengths->data ? ((const int64_t *)lengths->data)[n] : absent;
+}
+
+/* Where the labels of sequence n begin: in rows, or behind those before it. */
+static int64_t labels_begin(const struct loss_eval *e, int64_t n)
+{
+	int64_t begin = 0;
+
+	if (!e->labels_in_a_row)
+		return n * e->labels_max;
+	for (int64_t k = 0; k < n; k++)
+		begin += length_at(e, LOSS_ROLE_TARGET_LENGTHS, k, 0);
+	return begin;
+}
+
+struct loss_sequence loss_sequence_of(const struct loss_eval *e, int64_t n)
+{
+	struct loss_sequence sequence = {
+		.frames = length_at(e, LOSS_ROLE_INPUT_LENGTHS, n, e->d),
+		.labels = length_at(e, LOSS_ROLE_TARGET_LENGTHS, n, e->labels_max),
+		.label = (const int64_t *)e->in[1].data + labels_begin(e, n),
+	};
+
+	for (int64_t i = 1; i < sequence.labels; i++)
+		sequence.repeats += sequence.label[i] == sequence.label[i - 1];
+	return sequence;
+}
+
+/* A row has the blanks between the labels, and room at either end for states
+ * that are not there. */
+int64_t loss_sequence_row(const struct loss_eval *e)
+{
+	return 2 * e->labels_max + 1 + 24;
+}
+
+/* Rows of two numbers a state: alpha of every frame, then beta, what is behind
+ * it and the probabilities of one; a row of skips, two numbers a frame, one a
+ * class. */
+int64_t loss_sequence_room(const struct loss_eval *e)
+{
+	return (2 * e->d + 7) * loss_sequence_row(e) + 2 * e->d + e->c;
+}
+
+/* ---- The count ------------------------------------------------------------ */
+
+static bool is_length(int64_t length, int64_t most)
+{
+	return length >= 0 && length <= most;
+}
+
+static int64_t blank_of(const struct loss_eval *e)
+{
+	return (int64_t)loss_param_number(&e->spec, "blank", 0);
+}
+
+static bool is_label(const struct loss_eval *e, int64_t label)
+{
+	return label >= 0 && label < e->c && label != blank_of(e);
+}
+
+/* All lengths, and that labels in a row are as many as their lengths say. */
+static bool lengths_fit(const struct loss_eval *e)
+{
+	int64_t sum = 0;
+
+	for (int64_t n = 0; n < e->n; n++) {
+		int64_t labels = length_at(e, LOSS_ROLE_TARGET_LENGTHS, n, e->labels_max);
+
+		if (!is_length(labels, e->labels_max) ||
+		    !is_length(length_at(e, LOSS_ROLE_INPUT_LENGTHS, n, e->d), e->d))
+			return false;
+		sum += labels;
+		if (e->labels_in_a_row && sum > e->in[1].count)
+			return false;
+	}
+	return !e->labels_in_a_row || sum == e->in[1].count;
+}
+
+static bool mask_leaves(const struct loss_eval *e, int64_t n)
+{
+	const struct loss_operand *mask = &e->in[e->mask];
+	float narrow = 1;
+	double wide = 1;
+
+	if (!mask->data)
+		return true;
+	if (e->spec.dtype == LOSS_FLOAT32)
+		loss_operand_read_32(mask, e->unit_rank, e->unit_shape, n, 1, &narrow);
+	else
+		loss_operand_read_64(mask, e->unit_rank, e->unit_shape, n, 1, &wide);
+	return narrow != 0 && wide != 0;
+}
+
+static void count(const struct loss_eval *e, int64_t block, struct loss_partial *out)
+{
+	(void)block;
+	if (!lengths_fit(e)) {
+		out->flags |= LOSS_BAD_INDEX;
+		return;
+	}
+	for (int64_t n = 0; n < e->n; n++) {
+		struct loss_sequence sequence = loss_sequence_of(e, n);
+
+		for (int64_t i = 0; i < sequence.labels; i++)
+			if (!is_label(e, sequence.label[i]))
+				out->flags |= LOSS_BAD_INDEX;
+		if (!loss_sequence_fits(&sequence) && mask_leaves(e, n))
+			out->flags |= LOSS_FLAG_EVENT;
+		out->units += mask_leaves(e, n);
+	}
+	out->count = (double)out->units;
+}
+
+/* ---- What only the data could show ---------------------------------------- */
+
+static enum loss_code bad_length(const struct loss_eval *e, enum loss_role role, int64_t n,
+				 int64_t most, const char *what, struct loss_error *err)
+{
+	loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(role), "%lld, expected 0 to %lld %s",
+		  (long long)length_at(e, role, n, 0), (long long)most, what);
+	if (err && e->unit_rank > 0)
+		snprintf(err->at, sizeof err->at, "/%lld", (long long)n);
+	return LOSS_TARGET_RANGE;
+}
+
+static enum loss_code bad_label(const struct loss_eval *e, int64_t label, int64_t n, int64_t i,
+				struct loss_error *err)
+{
+	if (label == blank_of(e))
+		loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(LOSS_ROLE_TARGETS),
+			  "%lld, which is the blank and no label", (long long)label);
+	else
+		loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(LOSS_ROLE_TARGETS),
+			  "%lld, expected a label from 0 to %lld", (long long)label,
+			  (long long)(e->c - 1));
+	if (!err)
+		return LOSS_TARGET_RANGE;
+	if (e->in[1].rank > 1)
+		snprintf(err->at, sizeof err->at, "/%lld/%lld", (long long)n, (long long)i);
+	else
+		snprintf(err->at, sizeof err->at, "/%lld", (long long)(labels_begin(e, n) + i));
+	return LOSS_TARGET_RANGE;
+}
+
+static enum loss_code report(const struct loss_eval *e, struct loss_error *err)
+{
+	for (int64_t n = 0; n < e->n; n++) {
+		int64_t labels = length_at(e, LOSS_ROLE_TARGET_LENGTHS, n, e->labels_max);
+
+		if (!is_length(length_at(e, LOSS_ROLE_INPUT_LENGTHS, n, e->d), e->d))
+			return bad_length(e, LOSS_ROLE_INPUT_LENGTHS, n, e->d, "frames", err);
+		if (!is_length(labels, e->labels_max))
+			return bad_length(e, LOSS_ROLE_TARGET_LENGTHS, n, e->labels_max, "labels",
+					  err);
+	}
+	if (!lengths_fit(e))
+		return loss_fail(err, LOSS_SHAPE, loss_role_name(LOSS_ROLE_TARGET_LENGTHS),
+				 "do not sum to the %lld targets that stand in a row",
+				 (long long)e->in[1].count);
+	for (int64_t n = 0; n < e->n; n++) {
+		struct loss_sequence sequence = loss_sequence_of(e, n);
+
+		for (int64_t i = 0; i < sequence.labels; i++)
+			if (!is_label(e, sequence.label[i]))
+				return bad_label(e, sequence.label[i], n, i, err);
+	}
+	return LOSS_OK;
+}
+
+/* ---- The plan ------------------------------------------------------------- */
+
+/* n, c and d are sequences, classes and frames. */
+static void units(struct loss_eval *e)
+{
+	e->d = e->rank > 1 ? e->shape[0] : 0;
+	e->n = e->rank == 3 ? e->shape[1] : 1;
+	e->c = e->rank > 0 ? e->shape[e->rank - 1] : 0;
+	e->unit_rank = e->rank == 3;
+	e->unit_shape[0] = e->n;
+	e->units = e->n;
+}
+
+static enum loss_code check_lengths(const struct loss_eval *e, enum loss_role role,
+				    struct loss_error *err)
+{
+	const struct loss_operand *lengths = operand_of(e, role);
+
+	if (!lengths || (lengths->rank == e->unit_rank && lengths->count == e->n))
+		return LOSS_OK;
+	return loss_fail(err, LOSS_SHAPE, loss_role_name(role),
+			 "%lld numbers in %d axes, expected one for each of the %lld sequences",
+			 (long long)lengths->count, lengths->rank, (long long)e->n);
+}
+
+static enum loss_code check_labels(struct loss_eval *e, struct loss_error *err)
+{
+	const struct loss_operand *y = &e->in[1];
+	char found[120];
+
+	e->labels_in_a_row = e->rank == 3 && y->rank == 1;
+	if (e->labels_in_a_row && !operand_of(e, LOSS_ROLE_TARGET_LENGTHS))
+		return loss_fail(
+			err, LOSS_MISSING_INPUT, loss_role_name(LOSS_ROLE_TARGET_LENGTHS),
+			"must say where each sequence ends in targets that stand in a row");
+	if (e->labels_in_a_row || (e->rank == 2 && y->rank == 1) ||
+	    (y->rank == 2 && e->rank == 3 && y->shape[0] == e->n)) {
+		e->labels_max = y->shape[y->rank - 1];
+		return LOSS_OK;
+	}
+	return loss_fail(err, LOSS_SHAPE, loss_role_name(LOSS_ROLE_TARGETS),
+			 "shape %s, expected a row of labels for each of the %lld sequences",
+			 loss_shape_text(found, sizeof found, y->rank, y->shape), (long long)e->n);
+}
+
+static enum loss_code check_shapes(struct loss_eval *e, struct loss_error *err)
+{
+	char found[120];
+	enum loss_code code;
+
+	if (e->rank != 2 && e->rank != 3)
+		return loss_fail(err, LOSS_SHAPE, loss_role_name(e->form),
+				 "shape %s, expected (frames, sequences, classes), or (frames, "
+				 "classes) for one sequence",
+				 loss_shape_text(found, sizeof found, e->rank, e->shape));
+	if (blank_of(e) >= e->c)
+		return loss_fail_param(err, LOSS_PARAM_RANGE, "blank",
+				       "%lld, expected one of the %lld classes",
+				       (long long)blank_of(e), (long long)e->c);
+	if ((code = check_lengths(e, LOSS_ROLE_INPUT_LENGTHS, err)) ||
+	    (code = check_lengths(e, LOSS_ROLE_TARGET_LENGTHS, err)))
+		return code;
+	return check_labels(e, err);
+}
+
+/* The room of all sequences, in bytes. */
+static bool room_of(struct loss_eval *e)
+{
+	int64_t bytes;
+
+	if (e->labels_max > INT32_MAX / 4 || e->d > INT32_MAX / 4 || e->c > INT32_MAX ||
+	    __builtin_mul_overflow(loss_sequence_room(e), (int64_t)sizeof(double), &bytes) ||
+	    __builtin_mul_overflow(bytes, e->n, &bytes) || bytes > INT64_MAX / 2)
+		return false;
+	e->work_bytes = (size_t)bytes;
+	return true;
+}
+
+static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
+{
+	enum loss_code code = check_shapes(e, err);
+
+	if (code)
+		return code;
+	if (!room_of(e))
+		return loss_fail(err, LOSS_TOO_LARGE, loss_role_name(LOSS_ROLE_TARGETS),
+				 "too many alignments to keep");
+	e->block_units = 1;
+	e->block_total = e->n;
+	loss_add_phase(e, count, 1);
+	loss_add_phase(e, e->kernels->main[e->form], e->n);
+	return LOSS_OK;
+}
+
+static void combine(struct loss_eval *e, int phase)
+{
+	if (phase == 0)
+		loss_settle_denominator(e, (double)e->total.units);
+}
+
+static int64_t unit_of(const struct loss_eval *e, int64_t element)
+{
+	return element / e->c % e->n;
+}
+
+const struct loss_family loss_sequence_family = {
+	.units = units,
+	.plan = plan,
+	.combine = combine,
+	.unit_of = unit_of,
+	.report = report,
+};
