@@ -18,7 +18,7 @@ static bool is_by_element(const struct loss_eval *e, int input)
 
 	if (operand->row->shape == LOSS_SHAPE_UNITS || operand->row->shape == LOSS_SHAPE_PER_CLASS)
 		return false;
-	return !(input == 1 && e->hard);
+	return !operand->is_index;
 }
 
 /* Numbers of an operand in a copy of some units. */
@@ -49,7 +49,7 @@ static int inputs_of(const struct copy *copy, const struct loss_eval *e, struct 
 
 		if (operand->index < 0)
 			continue;
-		if (i == 1 && e->hard)
+		if (operand->is_index)
 			tensor.dtype = LOSS_INT64;
 		if (copy->is_whole) {
 			tensor.rank = operand->rank;
@@ -136,7 +136,7 @@ void copy_unit(struct copy *copy, const struct loss_eval *e, int64_t unit, int64
 
 		if (operand->index < 0)
 			continue;
-		if (i == 1 && e->hard)
+		if (operand->is_index)
 			((int64_t *)copy->data[i])[at] = ((const int64_t *)operand->data)[unit];
 		else if (operand->row->shape == LOSS_SHAPE_PER_CLASS)
 			for (int64_t k = 0; at == 0 && k < e->c; k++)
@@ -158,7 +158,7 @@ void copy_batch(struct copy *copy, const struct loss_eval *e)
 
 		if (operand->index < 0)
 			continue;
-		if (i == 1 && e->hard)
+		if (operand->is_index)
 			memcpy(copy->data[i], operand->data,
 			       (size_t)operand->count * sizeof(int64_t));
 		else
