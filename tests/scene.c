@@ -30,14 +30,21 @@ double scene_bell(struct scene *scene)
 	return sum;
 }
 
+static bool is_sequence(const struct scene *scene)
+{
+	return scene->loss->traits & LOSS_IS_SEQUENCE;
+}
+
 int64_t scene_element(const struct scene *scene, int64_t row, int64_t k)
 {
+	if (is_sequence(scene))
+		return row * scene->c + k;
 	return row / scene->d * scene->c * scene->d + k * scene->d + row % scene->d;
 }
 
 static bool has_classes(const struct scene *scene)
 {
-	return scene->loss->traits & LOSS_HAS_CLASSES;
+	return scene->loss->traits & LOSS_HAS_CLASSES || is_sequence(scene);
 }
 
 static bool is_binary(const struct scene *scene)
@@ -132,7 +139,10 @@ static void fill_targets(struct scene *scene)
 {
 	struct numbers *numbers = &scene->question.inputs[1].numbers;
 
-	if (scene->hard)
+	if (is_sequence(scene)) /* class 0 is the blank */
+		for (int64_t i = 0; i < numbers->count; i++)
+			numbers->values[i] = (double)(1 + scene_draw(scene, scene->c - 1));
+	else if (scene->hard)
 		for (int64_t row = 0; row < scene->rows; row++)
 			numbers->values[row] = (double)scene_draw(scene, scene->c);
 	else if (has_classes(scene))
@@ -152,6 +162,8 @@ static bool solve(struct scene *scene)
 	double *x = scene_x(scene), *y = scene_y(scene);
 	double sure = scene->form == LOSS_ROLE_LOGITS ? 12 : 0;
 
+	if (is_sequence(scene))
+		return false;
 	if (scene->form == LOSS_ROLE_INPUT) {
 		memcpy(x, y, (size_t)scene->elements * sizeof *x);
 		return true;
@@ -231,7 +243,14 @@ static void choose_shape(struct scene *scene, enum scene_kind kind, const struct
 	scene->c = !has_classes(scene) ? 1 : wish->c ? wish->c : between(scene, 2, 12);
 	scene->d = scene_draw(scene, 3) == 0 ? between(scene, 2, 9) : 1;
 	x->shape[0] = scene->n;
-	if (has_classes(scene)) {
+	if (is_sequence(scene)) {
+		scene->c = scene->c < 2 ? 2 : scene->c;
+		scene->d = between(scene, 2, 12);
+		x->rank = 3;
+		x->shape[0] = scene->d;
+		x->shape[1] = scene->n;
+		x->shape[2] = scene->c;
+	} else if (has_classes(scene)) {
 		x->rank = scene->d > 1 ? 3 : 2;
 		x->shape[1] = scene->c;
 		x->shape[2] = scene->d;
@@ -252,6 +271,8 @@ static bool choose_targets(struct scene *scene, const struct scene_wish *wish)
 	bool takes_index = row->kind == LOSS_KIND_INDEX || row->kind == LOSS_KIND_CLASSES;
 	bool takes_soft = row->kind == LOSS_KIND_CLASSES || (has_classes(scene) && !takes_index);
 
+	if (is_sequence(scene))
+		return !wish->hard && !wish->soft;
 	if ((wish->hard && !takes_index) || (wish->soft && !takes_soft))
 		return false;
 	scene->hard = takes_index &&
@@ -265,7 +286,12 @@ static void shape_targets(struct scene *scene)
 	struct numbers *y = &scene->question.inputs[1].numbers;
 
 	*y = *x;
-	y->index = scene->hard;
+	y->index = scene->hard || is_sequence(scene);
+	if (is_sequence(scene)) {
+		y->rank = 2;
+		y->shape[0] = scene->n;
+		y->shape[1] = scene->d / 2;
+	}
 	if (scene->hard) {
 		y->rank = x->rank - 1;
 		y->shape[1] = x->shape[2];

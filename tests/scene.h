@@ -32,7 +32,7 @@ struct scene {
 	struct question question;
 	const struct loss *loss;
 	enum loss_role form;
-	int64_t n, c, d; /* as in loss.h; c is 1 without classes */
+	int64_t n, c, d; /* as in loss.h; c is 1 without classes; d frames of a sequence */
 	int64_t elements, rows;
 	bool hard; /* the targets are class indices */
 	int mask;  /* inputs of the question; -1: there is none */

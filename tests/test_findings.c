@@ -255,6 +255,15 @@ static const struct {
 	{"target_at_masked_class",
 	 "{'loss': 'kl_div', 'log_probs': [[0, -Infinity]], 'targets': [[0.5, 0.5]]" AUTO,
 	 "{'severity': 'error', 'count': 1, 'at': [[0, 1]]}"},
+	{"infeasible_alignment",
+	 "{'loss': 'ctc', 'logits': [[[0, 1, 0], [0, 1, 0]], [[1, 0, 0], [1, 0, 0]]],"
+	 " 'targets': [[1, 2], [1, 1]]" AUTO,
+	 "{'severity': 'error', 'stage': 'target', 'input': 'targets', 'count': 1, 'at': [[1]],"
+	 " 'operands': {'frames': 2, 'labels': 2, 'repeats': 1}}"},
+	{"infeasible_alignment",
+	 "{'loss': {'name': 'ctc', 'zero_infinity': true}, 'logits': [[0, 1, 0]],"
+	 " 'targets': [1, 2]" AUTO,
+	 "{'severity': 'warning', 'count': 1, 'at': []}"},
 	{"log_zero", "{'loss': 'ce', 'probs': [[0, 1], [0.5, 0.5]], 'targets': [0, 1]" AUTO,
 	 "{'severity': 'error', 'stage': 'log', 'input': 'probs', 'count': 1}"},
 	{"log_zero", "{'loss': 'nll_loss', 'probs': [[0.5, 0.5], [0, 0]], 'targets': [1, 1]" AUTO,
@@ -475,6 +484,12 @@ static const struct {
 	 "{'loss': 'ce', 'logits': [[-Infinity, 1], [1, 0]], 'targets': [1, 0]" FULL},
 	{"target_at_masked_class",
 	 "{'loss': 'ce', 'logits': [[-Infinity, 1]], 'targets': [0], 'weight': [0, 1]" FULL},
+	{"infeasible_alignment",
+	 "{'loss': 'ctc', 'logits': [[[0, 1, 0]], [[1, 0, 0]], [[0, 1, 0]]],"
+	 " 'targets': [[1, 1]]" FULL},
+	{"infeasible_alignment",
+	 "{'loss': 'ctc', 'logits': [[[0, 1, 0], [0, 1, 0]], [[1, 0, 0], [1, 0, 0]]],"
+	 " 'targets': [[1, 2], [1, 1]], 'mask': [1, 0]" FULL},
 	{"log_zero", "{'loss': 'ce', 'probs': [[0, 1], [0.5, 0.5]], 'targets': [1, 1]" FULL},
 	{"zero_times_inf", "{'loss': 'ce', 'logits': [[-Infinity, 0, 1]], 'targets': [1]" FULL},
 	{"log_floored", "{'loss': 'bce', 'probs': [0.5, 1e-30], 'targets': [1, 1]" FULL},
@@ -733,6 +748,7 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 	enum loss_role form = question->inputs[0].role;
 	bool logits = form == LOSS_ROLE_LOGITS || form == LOSS_ROLE_INPUT;
 	int64_t c = x->rank > 1 ? x->shape[1] : x->shape[0];
+	bool has_rows = y->index && question->spec.loss->traits & LOSS_HAS_CLASSES;
 
 	switch (spice) {
 	case PLAIN:
@@ -745,13 +761,13 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 			x->values[i] = draw_uniform(seed) < 0.5 ? -1e4 : 1e4;
 		return true;
 	case MASKED: /* rows are contiguous with rank 2; the target is left alone */
-		if (!y->index || x->rank != 2 || c < 2 || form == LOSS_ROLE_PROBS)
+		if (!has_rows || x->rank != 2 || c < 2 || form == LOSS_ROLE_PROBS)
 			return false;
 		for (int64_t row = 0; row < y->count; row++)
 			x->values[row * c + ((int64_t)y->values[row] + 1) % c] = -(double)INFINITY;
 		return true;
 	case IGNORED:
-		if (!y->index || y->count < 2 || x->rank != 2)
+		if (!has_rows || y->count < 2 || x->rank != 2)
 			return false;
 		for (int64_t row = 0; row < y->count; row += 2) {
 			y->values[row] = -100;

@@ -62,7 +62,8 @@ static int inputs_of(const struct copy *copy, const struct loss_eval *e, struct 
 	return n;
 }
 
-/* What is summed is what the batch sums: only mining depends on the reduction. */
+/* What is summed is what the batch sums, which depends on the reduction for
+ * mining, and for sequences, whose mean is one of shares. */
 static enum loss_code plan_copy(struct copy *copy, const struct loss_eval *e)
 {
 	struct loss_input in[LOSS_INPUTS_MAX];
@@ -74,7 +75,8 @@ static enum loss_code plan_copy(struct copy *copy, const struct loss_eval *e)
 	spec.common.on_empty = LOSS_EMPTY_NAN;
 	if (!copy->is_whole)
 		spec.common.class_axis.set = 0;
-	if (spec.common.reduction != LOSS_NONE && spec.loss->reductions & 1 << LOSS_SUM)
+	if (spec.common.reduction != LOSS_NONE && spec.loss->reductions & 1 << LOSS_SUM &&
+	    !(spec.loss->traits & LOSS_IS_SEQUENCE))
 		spec.common.reduction = LOSS_SUM;
 	return loss_plan_init(&copy->plan, &spec, in, n, NULL);
 }

@@ -101,8 +101,10 @@ bool slot_walk_to(const struct diagnosis *d, struct slot_walk *walk, int64_t ele
 
 	if (element < walk->end)
 		return walk->is_bad;
+	bool is_scattered = e->family->unit_of || (is_rowwise(e) && e->d != 1);
+
 	walk->slot = slot_of(e, element);
-	walk->end = is_rowwise(e) && e->d != 1 ? element + 1 : (walk->slot + 1) * length;
+	walk->end = is_scattered ? element + 1 : (walk->slot + 1) * length;
 	walk->is_bad = slot_is_bad(d, walk->slot);
 	return walk->is_bad;
 }

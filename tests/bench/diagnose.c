@@ -80,6 +80,11 @@ static bool has_classes(const struct scene *scene)
 	return scene->loss->traits & LOSS_HAS_CLASSES;
 }
 
+static bool is_sequence(const struct scene *scene)
+{
+	return scene->loss->traits & LOSS_IS_SEQUENCE;
+}
+
 static bool has_sigmoid(const struct scene *scene)
 {
 	return scene->loss->traits & LOSS_HAS_SIGMOID;
@@ -538,7 +543,7 @@ static bool empty_batch(struct scene *scene, struct planted *planted)
 		scene->question.inputs[i].numbers.shape[0] = 0;
 		scene->question.inputs[i].numbers.count = 0;
 	}
-	return is_mean(scene) && !is_mining(scene);
+	return is_mean(scene) && !is_mining(scene) && !is_sequence(scene);
 }
 
 static bool all_ignored(struct scene *scene, struct planted *planted)
@@ -608,6 +613,23 @@ static bool lopsided_samples(struct scene *scene, struct planted *planted)
 			scene_y(scene)[planted->places[i] * each + k] = value;
 	}
 	return planted->count > 0;
+}
+
+/* More labels than frames. */
+static bool long_targets(struct scene *scene, struct planted *planted)
+{
+	struct numbers shaped = {.rank = 1, .shape = {scene->n}};
+	int at = is_sequence(scene) && scene->d > 3
+			 ? scene_add(scene, LOSS_ROLE_INPUT_LENGTHS, &shaped, (double)scene->d)
+			 : -1;
+
+	if (at < 0)
+		return false;
+	choose(scene, planted, scene->n, NULL);
+	for (int64_t i = 0; i < planted->count; i++)
+		scene->question.inputs[at].numbers.values[planted->places[i]] =
+			(double)(scene->d / 2 - 1);
+	return true;
 }
 
 /* ---- Plants: gradients --------------------------------------------------------------- */
@@ -816,6 +838,7 @@ static const struct fault {
 	{F(DOMAIN), 0, false, ELEMENT, negative_targets, 0},
 	{F(ALL_MASKED_ROW), 0, false, ROW, masked_rows, 0},
 	{F(TARGET_AT_MASKED_CLASS), 0, false, ROW, masked_targets, 0},
+	{F(INFEASIBLE_ALIGNMENT), 0, false, SAMPLE, long_targets, 0},
 	{F(LOG_ZERO), 0, false, ELEMENT, logs_of_0, 0},
 	{F(ZERO_TIMES_INF), 0, false, ELEMENT, skipped_terms, 0},
 	{F(LOG_FLOORED), 0, false, ELEMENT, floored_logs, 0},
