@@ -107,6 +107,13 @@ INLINE struct big big_sum(struct big a, struct big b, struct big c)
 	return (struct big){sum + c.m * power_of_2(c.e - e), e};
 }
 
+/* x where the mask is on, nothing elsewhere: also its exponent, or it would
+ * drown the others of a sum. */
+INLINE struct big big_and(mask on, struct big x)
+{
+	return (struct big){v_and(on, x.m), v_select(on, x.e, v_set(nothing))};
+}
+
 /* exp(x) y of x <= 0. */
 INLINE struct big big_exp(vec x, vec y)
 {
@@ -236,7 +243,7 @@ static void step(const struct lattice *l, int64_t t)
 		struct big ways = load(before, i), skip = load(before, i - 2);
 
 		if (t > 0) {
-			skip.m = v_and(v_ne(v_load(l->skips + i), v_set(0)), skip.m);
+			skip = big_and(v_ne(v_load(l->skips + i), v_set(0)), skip);
 			ways = big_sum(ways, load(before, i - 1), skip);
 		}
 		store(alpha, i, big_product(ways, load(l->p, i)), n);
@@ -273,7 +280,7 @@ static void step_back(const struct lattice *l)
 		int n = (int)loss_min_i64(LANES, l->states - i);
 		struct big skip = load(l->next, i + 2), sum;
 
-		skip.m = v_and(v_ne(v_load(l->skips + i + 2), v_set(0)), skip.m);
+		skip = big_and(v_ne(v_load(l->skips + i + 2), v_set(0)), skip);
 		sum = big_sum(load(l->next, i), load(l->next, i + 1), skip);
 		store(l->beta, i, big_of(sum.m, sum.e), n);
 	}

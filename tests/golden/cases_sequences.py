@@ -56,6 +56,9 @@ def ctc():
         logits=scores(4, 2, 3), targets=labels(2, 1, c=3), mask=np.zeros(2), check=False)
     add("scores far apart", {"reduction": "none"}, logits=narrow(400 * rng.normal(size=(7, 2, 4))),
         targets=labels(2, 3, c=4))
+    far = narrow(np.where(rng.integers(0, 3, (7, 3, 4)) == 0, 1000, 1) * rng.normal(size=(7, 3, 4)))
+    add("repeated labels, scores very far apart", {"reduction": "none"}, logits=far,
+        targets=np.array([[1, 1, 1], [2, 2, 1], [3, 3, 3]]))
     add("40 frames, 12 labels", {"reduction": "sum"}, logits=scores(40, 2, 17),
         targets=labels(2, 12, c=17))
     return cases
