@@ -26,9 +26,6 @@ enum loss_finding_code {
 
 enum loss_severity { LOSS_INFO, LOSS_WARNING, LOSS_ERROR };
 
-/* Sets of findings fit into a uint64_t. */
-_Static_assert(LOSS_FINDING_COUNT <= 64, "a set of findings has 64 bits");
-
 enum { LOSS_CURES_MAX = 6 };
 
 struct loss_cure {

@@ -299,6 +299,7 @@ static int64_t unit_of(const struct loss_eval *e, int64_t element)
 }
 
 const struct loss_family loss_sequence_family = {
+	.divisor = "the sequences that count, the loss of each being divided by its labels",
 	.units = units,
 	.plan = plan,
 	.combine = combine,

@@ -1,6 +1,8 @@
 /* The findings there are. */
 #include "diagnose.h"
 
+_Static_assert(LOSS_FINDING_COUNT <= 64, "a set of findings fits into a uint64_t");
+
 #define INFO    LOSS_INFO
 #define WARNING LOSS_WARNING
 #define ERROR   LOSS_ERROR
