@@ -7,6 +7,7 @@
  * that matter are coloured.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "evaluation.h"
@@ -191,6 +192,99 @@ static void put_finding(struct report *report, const struct api_item *item,
 	put_remedies(report, &term->diagnosis, index);
 }
 
+/* ---- Statistics ------------------------------------------------------------- */
+
+static void put_cell(struct report *report, double value)
+{
+	api_text_format(&report->text, " %12.5g", value);
+}
+
+static void put_summary(struct report *report, const char *name, const struct loss_summary *s)
+{
+	api_text_format(&report->text, "  %-22s", name);
+	put_cell(report, s->min);
+	put_cell(report, s->quantiles[LOSS_P50]);
+	put_cell(report, s->max);
+	put_cell(report, s->mean);
+	put_cell(report, s->std);
+	if (s->finite < s->count)
+		api_text_format(&report->text, "   %lld of %lld not finite",
+				(long long)(s->count - s->finite), (long long)s->count);
+	put(report, "\n");
+}
+
+static void put_tensors(struct report *report, const struct loss_statistics *s)
+{
+	char name[48];
+
+	put(report, "\n");
+	put_coloured(report, BOLD, "numbers");
+	api_text_format(&report->text, "%17s %12s %12s %12s %12s %12s\n", "", "min", "median",
+			"max", "mean", "std");
+	for (int i = 0; i < s->input_count; i++)
+		put_summary(report, loss_role_name(s->inputs[i].role), &s->inputs[i].summary);
+	put_summary(report, "losses", &s->losses);
+	for (int i = 0; i < s->gradient_count; i++) {
+		snprintf(name, sizeof name, "gradient of %s", loss_role_name(s->gradients[i].role));
+		put_summary(report, name, &s->gradients[i].summary);
+	}
+}
+
+static void put_classes(struct report *report, const struct loss_class_statistics *c)
+{
+	if (!c || isnan(c->accuracy))
+		return;
+	put_label(report, "classes");
+	api_text_format(&report->text,
+			"%lld; %.4g of %lld rows are predicted right, and confidence is off by "
+			"%.3g\n",
+			(long long)c->classes, c->accuracy, (long long)c->predicted_rows,
+			c->calibration_error);
+}
+
+static void put_hardest(struct report *report, const struct loss_statistics *s)
+{
+	const struct loss_hard_row *row = &s->hardest[0];
+
+	if (s->hardest_count == 0)
+		return;
+	put_label(report, "hardest");
+	put(report, "[");
+	for (int axis = 0; axis < s->place_rank; axis++)
+		api_text_format(&report->text, "%s%lld", axis ? ", " : "",
+				(long long)row->place[axis]);
+	api_text_format(&report->text, "], loss %.6g", row->loss);
+	if (row->given >= 0)
+		api_text_format(&report->text, ": given %lld, predicted %lld with %.3g",
+				(long long)row->given, (long long)row->predicted, row->confidence);
+	put(report, "\n");
+}
+
+static void put_checks(struct report *report, const struct loss_statistics *s)
+{
+	if (s->cancellation.units > 0) {
+		put_label(report, "float64");
+		api_text_format(&report->text, "the losses differ from it by %.2g, relative\n",
+				s->cancellation.relative_error);
+	}
+	if (s->check.count > 0 && !isnan(s->check.worst)) {
+		put_label(report, "checked");
+		api_text_format(&report->text,
+				"the gradient at %d places by differences, worst error %.2g\n",
+				s->check.count, s->check.worst);
+	}
+}
+
+static void put_statistics(struct report *report, const struct loss_statistics *s)
+{
+	if (!s)
+		return;
+	put_tensors(report, s);
+	put_classes(report, s->classes);
+	put_hardest(report, s);
+	put_checks(report, s);
+}
+
 /* ---- Results --------------------------------------------------------------- */
 
 static enum loss_verdict verdict_of(const struct api_item *item)
@@ -215,6 +309,7 @@ static void put_term(struct report *report, const struct api_item *item, size_t 
 	}
 	for (int i = 0; i < term->diagnosis.finding_count; i++)
 		put_finding(report, item, term, i);
+	put_statistics(report, term->diagnosis.statistics);
 }
 
 /* "nonfinite cross_entropy of 3 rows: loss NaN" */

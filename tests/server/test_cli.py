@@ -196,6 +196,17 @@ class Report(unittest.TestCase):
             done.stdout, b"ok  cross_entropy of 3 rows, mean: loss 1.307653\n"
         )
 
+    def test_statistics_come_with_full(self):
+        done = run("eval", "--text", stdin=json.dumps({**EXAMPLE, "diagnostics": "full"}).encode())
+        lines = done.stdout.decode().splitlines()
+        labels = [line.split()[0] for line in lines[2:]]
+        self.assertEqual(labels[:5], ["numbers", "logits", "losses", "gradient", "classes"])
+        logits = [float(number) for number in lines[3].split()[1:]]
+        self.assertEqual(logits[0], -0.3)
+        self.assertEqual(logits[2], 0.73)
+        self.assertIn("hardest", labels)
+        self.assertIn("checked", labels)
+
     def test_items_and_problems(self):
         batch = [{}, {"targets": [0, 1, 7]}]
         done = run("eval", "--text", stdin=json.dumps({**EXAMPLE, "batch": batch}).encode())
