@@ -56,7 +56,8 @@ INLINE int64_t group_at(int64_t c, int64_t i, int *again)
 	return at;
 }
 
-static NOINLINE real across_max(const real *x, int64_t c)
+/* The largest score; the row of `keep`, if any, is fetched on the way. */
+static NOINLINE real across_max(const real *x, int64_t c, const real *keep)
 {
 	struct gmax max = gmax_init();
 	int again;
@@ -64,6 +65,8 @@ static NOINLINE real across_max(const real *x, int64_t c)
 	for (int64_t i = 0; i < c; i += GROUP) {
 		int64_t at = group_at(c, i, &again);
 
+		if (keep)
+			prefetch_to_write(keep + at);
 		UNROLL for (int r = 0; r < REGS; r++) gmax_add(&max, r, v_load(x + at + r * LANES));
 	}
 	return gmax_result(&max);
@@ -380,13 +383,16 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 	real *grad = e->out.gradients[0] && !sums->scan ? (real *)e->out.gradients[0] + first * e->c
 							: NULL;
 	bool keep = grad && !e->out.accumulate[0];
-	int64_t ahead = e->rows_together * e->c;
+	/* What lies behind the block is another thread's: fetching it to write
+	 * would take it away from there. */
+	bool is_last = first + n >= sums->end;
+	int64_t ahead = is_last ? 0 : e->rows_together * e->c;
 	struct rows g;
 
 	rows_init(&g, e, first, n);
 	for (int k = 0; k < n && is_softmax(kind); k++)
 		if (g.unit[k] != 0)
-			g.max[k] = across_max(x + k * e->c, e->c);
+			g.max[k] = across_max(x + k * e->c, e->c, keep ? grad + k * e->c : NULL);
 	if (is_softmax(kind))
 		rows_find_masked(&g, e, &sums->flags);
 	for (int k = 0; k < n && is_softmax(kind) && !kind.dense; k++)

@@ -83,6 +83,7 @@ struct row_sums {
 	vec poison;
 	uint32_t flags;
 	struct loss_scan *scan; /* NULL: only whether there was anything */
+	int64_t end;            /* of the block, in rows */
 };
 
 /* GROUP rows, lane by lane. */
@@ -516,9 +517,9 @@ static inline void row_block(const struct loss_eval *e, int64_t block,
 			     const struct row_build *build, struct loss_scan *scan,
 			     struct loss_partial *out)
 {
-	struct row_sums sums = {.sum = acc_zero(), .scan = scan};
 	int64_t begin = block * e->block_units;
 	int64_t end = loss_min_i64(begin + e->block_units, e->block_total);
+	struct row_sums sums = {.sum = acc_zero(), .scan = scan, .end = end};
 
 	row_range(e, begin, end, build, &sums);
 	out->sum = acc_sum(&sums.sum);
