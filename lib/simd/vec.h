@@ -873,6 +873,7 @@ INLINE vec exp_acc_less_1(const struct exp_acc *a, int r)
 	const __m128 e = _mm256_cvtpd_ps((__m256d)even), o = _mm256_cvtpd_ps((__m256d)odd);
 	v = (vec)_mm256_set_m128(_mm_unpackhi_ps(e, o), _mm_unpacklo_ps(e, o));
 #else
+	v = v_set(0);
 	UNROLL for (int i = 0; i < LANES; i++) v[i] = (real)(i % 2 ? odd : even)[i / 2];
 #endif
 	return v_select(v_lt(v, v_set((real)EXP_ACC_NAN)), v, v_set((real)NAN));
