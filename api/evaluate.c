@@ -49,13 +49,31 @@ static uint64_t findings_of(const struct loss_diagnosis *diagnosis)
 	return set;
 }
 
+/* A batch that was refused for its data has the finding that says why. */
+static uint64_t refusal_of(enum api_problem problem)
+{
+	switch (problem) {
+	case API_PROB_OUT_OF_RANGE:
+		return UINT64_C(1) << LOSS_FINDING_PROB_OUT_OF_RANGE;
+	case API_TARGET_OUT_OF_RANGE:
+		return UINT64_C(1) << LOSS_FINDING_TARGET_OUT_OF_RANGE;
+	case API_TARGET_NOT_INTEGER:
+		return UINT64_C(1) << LOSS_FINDING_TARGET_NOT_INTEGER;
+	default:
+		return 0;
+	}
+}
+
 static struct api_outcome term_outcome(const struct api_item *item, const struct api_term *term,
-				       bool is_refused)
+				       enum api_problem problem)
 {
 	struct api_outcome outcome = {
 		.loss = term->spec.loss ? term->spec.loss->name : NULL,
-		.failed = item->fault || !term->is_evaluated || is_refused,
+		.failed = item->fault || !term->is_evaluated || problem,
 	};
+
+	if (outcome.failed)
+		outcome.findings = refusal_of(item->fault ? item->fault->problem : problem);
 
 	if (!outcome.failed) {
 		outcome.nonfinite = term->diagnosis.verdict == LOSS_VERDICT_NONFINITE ||
@@ -73,7 +91,6 @@ static struct api_outcome term_outcome(const struct api_item *item, const struct
 static void make_outcomes(struct api_evaluation *ev)
 {
 	struct api_call *call = ev->call;
-	bool is_refused = call->reply.problem != API_PROBLEM_NONE;
 	size_t count = 0;
 
 	if (ev->reply->is_plan)
@@ -88,7 +105,7 @@ static void make_outcomes(struct api_evaluation *ev)
 
 		for (size_t k = 0; k < item->term_count; k++)
 			call->outcomes[call->outcome_count++] =
-				term_outcome(item, &item->terms[k], is_refused);
+				term_outcome(item, &item->terms[k], call->reply.problem);
 		/* Its loss may be known although its parameters were wrong. */
 		if (item->term_count == 0)
 			call->outcomes[call->outcome_count++] = (struct api_outcome){
@@ -96,6 +113,8 @@ static void make_outcomes(struct api_evaluation *ev)
 						? item->terms[0].spec.loss->name
 						: NULL,
 				.failed = true,
+				.findings = refusal_of(item->fault ? item->fault->problem
+								   : call->reply.problem),
 			};
 	}
 }

@@ -398,6 +398,7 @@ static const struct row {
 	{"Stats", "queue", "object", ""},
 	{"Stats", "workers", "object", ""},
 	{"Stats", "findings", "object", "By code."},
+	{"Stats", "findings_by_loss", "object", "By loss and code; those that were found."},
 	{"Stats", "loop", "object",
 	 "Seconds at work in one turn; late: more than 200 microseconds."},
 	{"Stats", "connections", "object", ""},

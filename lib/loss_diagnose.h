@@ -24,6 +24,10 @@ enum loss_finding_code {
 		LOSS_FINDING_COUNT
 };
 
+/* What makes the call fail (TARGET_RANGE, ...) instead of being found in it:
+ * the first of the catalogue. */
+enum { LOSS_REFUSAL_COUNT = LOSS_FINDING_TARGET_NOT_INTEGER + 1 };
+
 enum loss_severity { LOSS_INFO, LOSS_WARNING, LOSS_ERROR };
 
 enum { LOSS_CURES_MAX = 6 };

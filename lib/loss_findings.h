@@ -2,7 +2,8 @@
  * The catalogue of findings: one row each.  Included by loss_diagnose.h.
  *
  * X(enum name, slug, severity, stage, cause, says, cures...), root causes before
- * what they cause: findings of one severity are reported in this order.
+ * what they cause: findings of one severity are reported in this order.  The
+ * first LOSS_REFUSAL_COUNT make the call fail, so that no diagnosis holds them.
  *
  * `cause` explains the code to who has no batch at hand; `says` is the message
  * of a finding, with {where} ("Rows 3, 17 and 12 more"), {input}, operands by their
@@ -16,6 +17,21 @@
 
 /* clang-format off */
 #define LOSS_FINDINGS(X) \
+	X(PROB_OUT_OF_RANGE, "prob_out_of_range", ERROR, "input", \
+	  "A probability lies outside [0, 1]: the batch is refused.", \
+	  "{where} of {input}: outside [0, 1].", \
+	  CURE("Pass logits, if that is what they are, and let the loss activate them."), \
+	  CURE("Look for a sum or a product behind the activation.")) \
+	X(TARGET_OUT_OF_RANGE, "target_out_of_range", ERROR, "target", \
+	  "A class index is less than 0 or not less than the number of classes: the batch is refused.", \
+	  "{where} of {input}: no class.", \
+	  ARTICLE("Check the annotations."), \
+	  CURE("Set ignore_index to the number that stands for rows to leave out."), \
+	  CURE("Check that the classes are counted from 0.")) \
+	X(TARGET_NOT_INTEGER, "target_not_integer", ERROR, "target", \
+	  "A class index is not an integer: the batch is refused.", \
+	  "{where} of {input}: no integer.", \
+	  CURE("Pass a number for each class, if the targets are distributions.")) \
 	X(INPUT_NAN, "input_nan", ERROR, "input", \
 	  "An input holds NaN.", \
 	  "{where} of {input}: NaN.", \

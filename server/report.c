@@ -239,6 +239,33 @@ static json_t *findings_json(const struct srv_counts *counts)
 	return findings;
 }
 
+/* The codes that a loss has had. */
+static json_t *loss_findings_json(const srv_counter *counts)
+{
+	json_t *findings = json_object();
+
+	for (size_t code = 0; code < LOSS_FINDING_COUNT; code++)
+		if (srv_counter_get(&counts[code]) > 0)
+			json_object_set_new(findings, loss_finding_at(code)->code,
+					    number(&counts[code]));
+	return findings;
+}
+
+static json_t *findings_by_loss_json(const struct srv_counts *counts)
+{
+	json_t *losses = json_object();
+	const struct loss *loss;
+
+	for (size_t i = 0; i < SRV_LOSSES_MAX && (loss = loss_at(i)); i++) {
+		json_t *findings = loss_findings_json(counts->findings[i]);
+
+		if (json_object_size(findings) > 0)
+			json_object_set(losses, loss->name, findings);
+		json_decref(findings);
+	}
+	return losses;
+}
+
 static json_t *connections_json(const struct srv_counts *counts)
 {
 	return json_pack(
@@ -255,13 +282,14 @@ json_t *srv_report_json(const struct srv_view *view)
 	const struct srv_stats *stats = view->stats;
 
 	return json_pack(
-		"{ss sf so so so so so so s{sI sI} so so so s{sI} s{sI sI}}", "version",
+		"{ss sf so so so so so so s{sI sI} so so so so s{sI} s{sI sI}}", "version",
 		LOSS_VERSION, "uptime_s", view->uptime_s, "build", build_json(), "limits",
 		limits_json(view->config), "requests", requests_json(&stats->counts), "losses",
 		losses_json(stats), "latency", latencies_json(&stats->distributions), "queue",
 		queue_json(view), "workers", "total", (json_int_t)view->pool.workers, "busy",
-		(json_int_t)view->pool.busy, "findings", findings_json(&stats->counts), "loop",
-		loop_json(stats), "connections", connections_json(&stats->counts), "log",
-		"lines_dropped", (json_int_t)view->log_lines_dropped, "process", "resident_bytes",
+		(json_int_t)view->pool.busy, "findings", findings_json(&stats->counts),
+		"findings_by_loss", findings_by_loss_json(&stats->counts), "loop", loop_json(stats),
+		"connections", connections_json(&stats->counts), "log", "lines_dropped",
+		(json_int_t)view->log_lines_dropped, "process", "resident_bytes",
 		(json_int_t)view->resident_bytes, "open_files", (json_int_t)view->open_files);
 }

@@ -176,7 +176,7 @@ START_TEST(findings_are_listed)
 {
 	get("/v1/findings");
 	ck_assert_uint_eq(json_array_size(answer_at(&answer, "/findings")), LOSS_FINDING_COUNT);
-	ck_assert_str_eq(answer_string(&answer, "/findings/0/code"), "input_nan");
+	ck_assert_str_eq(answer_string(&answer, "/findings/0/code"), "prob_out_of_range");
 	ck_assert_str_eq(answer_string(&answer, "/findings/0/severity"), "error");
 	ck_assert(json_is_false(answer_at(&answer, "/findings/0/cures/0/article")));
 	ck_assert(json_is_false(answer_at(&answer, "/findings/0/cures/0/trap")));

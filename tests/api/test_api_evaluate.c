@@ -260,6 +260,33 @@ START_TEST(null_is_the_same_as_nothing)
 END_TEST
 
 /* 300^2 is too much for float16, and its text is the shortest of that type. */
+/* What makes a batch be refused is counted as a finding of its loss. */
+START_TEST(refusals_are_counted_as_findings)
+{
+	static const struct {
+		const char *body;
+		enum loss_finding_code code;
+	} refused[] = {
+		{"{'loss': 'ce', 'logits': [[1, 2]], 'targets': [7]}",
+		 LOSS_FINDING_TARGET_OUT_OF_RANGE},
+		{"{'loss': 'ce', 'logits': [[1, 2]], 'targets': [0.5]}",
+		 LOSS_FINDING_TARGET_NOT_INTEGER},
+		{"{'loss': 'bce', 'probs': [1.5], 'targets': [1]}", LOSS_FINDING_PROB_OUT_OF_RANGE},
+		{"{'loss': 'bce', 'batch': [{'probs': [1.5], 'targets': [1]}]}",
+		 LOSS_FINDING_PROB_OUT_OF_RANGE},
+	};
+
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+		ask(refused[i].body);
+		ck_assert_uint_eq(answer.outcome_count, 1);
+		ck_assert(answer.outcomes[0].failed);
+		ck_assert(answer.outcomes[0].findings == UINT64_C(1) << refused[i].code);
+	}
+	ask("{'loss': 'bce', 'probs': [1.5, 1], 'targets': [1]}");
+	ck_assert_uint_eq(answer.outcomes[0].findings, 0);
+}
+END_TEST
+
 START_TEST(half_precision_rounds_as_a_device)
 {
 	ask_fine("{'loss': {'name': 'mse', 'reduction': 'none'}, 'dtype': 'float16', 'input': "
@@ -475,6 +502,7 @@ Suite *api_evaluate_suite(void)
 	tcase_add_test(tcase, nonfinite_numbers_are_written_as_asked);
 	tcase_add_test(tcase, integers_and_reals_by_shape);
 	tcase_add_test(tcase, null_is_the_same_as_nothing);
+	tcase_add_test(tcase, refusals_are_counted_as_findings);
 	tcase_add_test(tcase, half_precision_rounds_as_a_device);
 	tcase_add_test(tcase, half_precision_says_what_it_cost);
 	tcase_add_test(tcase, narrowing_is_noticed);

@@ -130,6 +130,9 @@ static bool enters(const struct scene *scene, int64_t element)
 
 static bool set_elements(struct scene *scene, struct planted *planted, double value)
 {
+	/* Log-probabilities of classes that no label wants enter nothing either. */
+	if (is_sequence(scene) && scene->form != LOSS_ROLE_LOGITS)
+		return false;
 	choose(scene, planted, scene->elements, enters);
 	for (int64_t i = 0; i < planted->count; i++)
 		scene_x(scene)[planted->places[i]] = value;
@@ -298,7 +301,7 @@ static bool logits_as_log_probs(struct scene *scene, struct planted *planted)
 static bool clamped_logits(struct scene *scene, struct planted *planted)
 {
 	(void)planted;
-	if (scene->form != LOSS_ROLE_LOGITS || scene->elements < 16)
+	if (scene->form != LOSS_ROLE_LOGITS || scene->elements < 16 || is_sequence(scene))
 		return false;
 	for (int64_t i = 0; i < scene->elements; i++) {
 		double *x = &scene_x(scene)[i];
@@ -807,7 +810,7 @@ static bool large_logits(struct scene *scene, struct planted *planted)
 
 static const struct fault {
 	enum loss_finding_code code;
-	enum loss_finding_code root; /* what heads the list; INPUT_NAN (0): the code itself */
+	enum loss_finding_code root; /* what heads the list; 0: the code itself */
 	bool full;
 	enum where where;
 	bool (*plant)(struct scene *scene, struct planted *planted);
@@ -984,10 +987,7 @@ static void judge(const struct scene *scene, const struct fault *fault,
 	if (look_at(&look, scene, fault->full, planted->narrowed)) {
 		const struct loss_finding *finding = find(&look, fault->code);
 		enum loss_finding_code root = fault->root ? fault->root : fault->code;
-		bool is_first = finding && look.diagnosis.findings[0].code ==
-						   (fault->code == LOSS_FINDING_GRADIENT_NONFINITE
-							    ? LOSS_FINDING_INPUT_NAN
-							    : root);
+		bool is_first = finding && look.diagnosis.findings[0].code == root;
 		bool exact = finding && is_exact(scene, &look, finding, fault->where, planted);
 
 		score->found += finding != NULL;
@@ -1051,7 +1051,7 @@ static bool every_code_has_a_fault(void)
 {
 	bool all = true;
 
-	for (int code = 0; code < LOSS_FINDING_COUNT; code++) {
+	for (int code = LOSS_REFUSAL_COUNT; code < LOSS_FINDING_COUNT; code++) {
 		bool has = false;
 
 		for (int i = 0; i < FAULTS; i++)
