@@ -621,7 +621,7 @@ static bool lopsided_samples(struct scene *scene, struct planted *planted)
 /* More labels than frames. */
 static bool long_targets(struct scene *scene, struct planted *planted)
 {
-	struct numbers shaped = {.rank = 1, .shape = {scene->n}};
+	struct numbers shaped = {.index = true, .rank = 1, .shape = {scene->n}};
 	int at = is_sequence(scene) && scene->d > 3
 			 ? scene_add(scene, LOSS_ROLE_INPUT_LENGTHS, &shaped, (double)scene->d)
 			 : -1;
