@@ -34,8 +34,7 @@ const char *api_shape_name(enum loss_shape shape)
 		[LOSS_SHAPE_PER_CLASS] = "one number a class",
 		[LOSS_SHAPE_UNITS] = "broadcasts to the unreduced loss",
 		[LOSS_SHAPE_NO_CHANNEL] = "the prediction's, or that without axis 1",
-		[LOSS_SHAPE_LABELS] = "(n, s), or (s): of one sequence, or of all one behind the "
-				      "other",
+		[LOSS_SHAPE_LABELS] = "(n, s), or (s) for one sequence or all in a row",
 		[LOSS_SHAPE_SEQUENCES] = "(n), or a single number for one sequence",
 	};
 
