@@ -144,9 +144,11 @@ static void store_integers(const struct api_typed_reader *reader, struct api_typ
 }
 
 /* Written so that NaN is none. */
-static bool is_integer(double value)
+static bool fits_int64(double value)
 {
-	return value >= -0x1p63 && value < 0x1p63 && value == trunc(value);
+	const double end = 9223372036854775808.0; /* 2^63 */
+
+	return value >= -end && value < end && value == trunc(value);
 }
 
 static void store_reals(const struct api_typed_reader *reader, struct api_typed_chunk *chunk,
@@ -160,7 +162,7 @@ static void store_reals(const struct api_typed_reader *reader, struct api_typed_
 
 			chunk->narrowed += isinf(narrow) && !isinf(in[i]);
 			((float *)reader->out)[first + i] = narrow;
-		} else if (is_integer(in[i])) {
+		} else if (fits_int64(in[i])) {
 			((int64_t *)reader->out)[first + i] = (int64_t)in[i];
 		} else {
 			((int64_t *)reader->out)[first + i] = 0;

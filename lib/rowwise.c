@@ -53,21 +53,6 @@ static bool is_unmasked(const struct loss_eval *e, int64_t row)
 	return false;
 }
 
-static bool mask_leaves(const struct loss_eval *e, int64_t row)
-{
-	const struct loss_operand *mask = &e->in[e->mask];
-	float narrow = 1;
-	double wide = 1;
-
-	if (!mask->data)
-		return true;
-	if (e->spec.dtype == LOSS_FLOAT32)
-		loss_operand_read_32(mask, e->unit_rank, e->unit_shape, row, 1, &narrow);
-	else
-		loss_operand_read_64(mask, e->unit_rank, e->unit_shape, row, 1, &wide);
-	return narrow != 0 && wide != 0;
-}
-
 static bool skips_masked_rows(const struct loss_eval *e)
 {
 	return e->spec.common.on_masked_row == LOSS_MASKED_SKIP && e->form == LOSS_ROLE_LOGITS &&
@@ -114,7 +99,7 @@ static void count_rows(const struct loss_eval *e, int64_t block, struct loss_par
 			out->flags |= LOSS_BAD_INDEX;
 			continue;
 		}
-		if (!plain && (!mask_leaves(e, row) || (skip && !is_unmasked(e, row))))
+		if (!plain && (!loss_mask_leaves(e, row) || (skip && !is_unmasked(e, row))))
 			continue;
 		out->units++;
 		out->count += weighted ? real_at(e, e->class_weights, at) : 1;
@@ -132,8 +117,8 @@ static void count_elements(const struct loss_eval *e, int64_t block, struct loss
 		if (skip && !is_unmasked(e, row))
 			continue;
 		for (int64_t k = 0; k < e->c; k++)
-			out->units += plain || mask_leaves(e, row / e->d * e->c * e->d + k * e->d +
-								      row % e->d);
+			out->units += plain || loss_mask_leaves(e, row / e->d * e->c * e->d +
+									   k * e->d + row % e->d);
 	}
 	out->count = (double)out->units;
 }

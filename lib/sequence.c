@@ -102,21 +102,6 @@ static bool lengths_fit(const struct loss_eval *e)
 	return !e->labels_in_a_row || sum == e->in[1].count;
 }
 
-static bool mask_leaves(const struct loss_eval *e, int64_t n)
-{
-	const struct loss_operand *mask = &e->in[e->mask];
-	float narrow = 1;
-	double wide = 1;
-
-	if (!mask->data)
-		return true;
-	if (e->spec.dtype == LOSS_FLOAT32)
-		loss_operand_read_32(mask, e->unit_rank, e->unit_shape, n, 1, &narrow);
-	else
-		loss_operand_read_64(mask, e->unit_rank, e->unit_shape, n, 1, &wide);
-	return narrow != 0 && wide != 0;
-}
-
 static void count(const struct loss_eval *e, int64_t block, struct loss_partial *out)
 {
 	(void)block;
@@ -130,9 +115,9 @@ static void count(const struct loss_eval *e, int64_t block, struct loss_partial 
 		for (int64_t i = 0; i < sequence.labels; i++)
 			if (!is_label(e, sequence.label[i]))
 				out->flags |= LOSS_BAD_INDEX;
-		if (!loss_sequence_fits(&sequence) && mask_leaves(e, n))
+		if (!loss_sequence_fits(&sequence) && loss_mask_leaves(e, n))
 			out->flags |= LOSS_FLAG_EVENT;
-		out->units += mask_leaves(e, n);
+		out->units += loss_mask_leaves(e, n);
 	}
 	out->count = (double)out->units;
 }

@@ -151,3 +151,18 @@ bool loss_operand_broadcast(struct loss_operand *operand, const struct loss_tens
 
 DEFINE_READ(loss_operand_read_32, float)
 DEFINE_READ(loss_operand_read_64, double)
+
+bool loss_mask_leaves(const struct loss_eval *e, int64_t unit)
+{
+	const struct loss_operand *mask = &e->in[e->mask];
+	float narrow = 1;
+	double wide = 1;
+
+	if (!mask->data)
+		return true;
+	if (e->spec.dtype == LOSS_FLOAT32)
+		loss_operand_read_32(mask, e->unit_rank, e->unit_shape, unit, 1, &narrow);
+	else
+		loss_operand_read_64(mask, e->unit_rank, e->unit_shape, unit, 1, &wide);
+	return narrow != 0 && wide != 0;
+}
