@@ -449,10 +449,11 @@ END_TEST
 static json_t *some_stats(void *ctx)
 {
 	(void)ctx;
-	return json_pack("{s:s,s:f,s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{}}",
-			 "version", "0", "uptime_s", 0.5, "build", "limits", "requests", "losses",
-			 "latency", "queue", "workers", "findings", "loop", "connections", "log",
-			 "process");
+	return json_pack(
+		"{s:s,s:f,s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{},s:{}}",
+		"version", "0", "uptime_s", 0.5, "build", "limits", "requests", "losses", "latency",
+		"queue", "workers", "findings", "findings_by_loss", "loop", "connections", "log",
+		"process");
 }
 
 static char *some_metrics(void *ctx, bool openmetrics)
