@@ -8,7 +8,8 @@
  *             was admitted is answered within --drain-timeout; then exit 0.
  * A second one ends the process at once.  SIGHUP reads the token file again.
  *
- * Failures at start: one line on standard error and exit 1.  A worker that does
+ * Failures at start: one line on standard error and exit 2 if a setting is at
+ * fault, 1 otherwise.  A worker that does
  * not come back while stopping: every client has been answered, so the process
  * ends without it.
  */
@@ -23,13 +24,14 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "cli.h"
 #include "listen.h"
 #include "loop.h"
 #include "report.h"
 #include "server.h"
 #include "threads.h"
 
-enum { EXIT_START = 1, EXIT_AT_ONCE = 130, RETRY_SECONDS_MAX = 30 };
+enum { EXIT_AT_ONCE = 130, RETRY_SECONDS_MAX = 30 };
 
 /* The sockets of the first loop, and of the others if they have their own. */
 struct sockets {
@@ -53,10 +55,17 @@ static bool fail(const char *what, const char *why)
 	return false;
 }
 
-static bool fail_file(const char *flag, const char *path, const char *why)
+static int fail_start(const char *what)
 {
-	fprintf(stderr, "lossd: %s %s: %s\n", flag, path, why);
-	return false;
+	fail(what, "cannot be started");
+	return SRV_EXIT_FAILED;
+}
+
+/* A setting that only the start could find wrong. */
+static int bad_setting(const char *flag, const char *value, const char *why)
+{
+	fprintf(stderr, "lossd: %s %s: %s\n", flag, value, why);
+	return SRV_EXIT_USAGE;
 }
 
 /* ---- Admission ------------------------------------------------------------ */
@@ -198,39 +207,38 @@ static bool add_socket(struct sockets *sockets, int fd)
 	return true;
 }
 
-static bool open_socket(struct sockets *sockets, const struct srv_config *config, const char *text)
+static int open_socket(struct sockets *sockets, const struct srv_config *config, const char *text)
 {
 	struct srv_address address;
 	char why[200];
 	int fd;
 
 	if (!srv_address_parse(text, &address, why, sizeof why))
-		return fail(text, why);
+		return bad_setting("--listen", text, why);
 	fd = srv_listen(&address, config->loops > 1, why, sizeof why);
 	if (fd < 0) {
 		fprintf(stderr, "lossd: cannot listen on %s: %s\n", text, why);
-		return false;
+		return SRV_EXIT_FAILED;
 	}
-	return add_socket(sockets, fd);
+	return add_socket(sockets, fd) ? SRV_EXIT_OK : SRV_EXIT_FAILED;
 }
 
-static bool sockets_open(struct sockets *sockets, const struct srv_config *config)
+static int sockets_open(struct sockets *sockets, const struct srv_config *config)
 {
-	int first;
+	int first, status = SRV_EXIT_OK;
 	size_t inherited = srv_listen_inherited(&first);
 
 	sockets->inherited = inherited > 0;
 	for (size_t i = 0; i < inherited; i++)
 		if (!add_socket(sockets, first + (int)i))
-			return false;
-	for (size_t i = 0; !inherited && i < config->listen.count; i++)
-		if (!open_socket(sockets, config, config->listen.items[i]))
-			return false;
-	return true;
+			return SRV_EXIT_FAILED;
+	for (size_t i = 0; !inherited && i < config->listen.count && !status; i++)
+		status = open_socket(sockets, config, config->listen.items[i]);
+	return status;
 }
 
 /* Anybody could ask for anything: not by accident. */
-static bool check_exposure(const struct sockets *sockets, const struct srv_config *config)
+static int check_exposure(const struct sockets *sockets, const struct srv_config *config)
 {
 	char text[SRV_ADDRESS_TEXT_BYTES];
 
@@ -239,13 +247,11 @@ static bool check_exposure(const struct sockets *sockets, const struct srv_confi
 		    srv_address_is_local(&sockets->addresses[i]))
 			continue;
 		srv_address_text(&sockets->addresses[i], text);
-		fprintf(stderr,
-			"lossd: %s is not loopback: give a --token-file, or --insecure if anybody "
-			"may ask\n",
-			text);
-		return false;
+		return bad_setting("--listen", text,
+				   "is not loopback: give a --token-file, or --insecure if "
+				   "anybody may ask");
 	}
-	return true;
+	return SRV_EXIT_OK;
 }
 
 static bool is_shared(const struct sockets *sockets, size_t index)
@@ -394,7 +400,7 @@ static bool threads_start(struct run *run)
 	return true;
 }
 
-static bool start_parts(struct run *run)
+static int start_parts(struct run *run)
 {
 	struct srv *srv = &run->srv;
 	const struct srv_config *config = srv->config;
@@ -404,19 +410,21 @@ static bool start_parts(struct run *run)
 	srv->log = srv_log_new(STDERR_FILENO, (enum srv_log_format)config->log_format,
 			       (enum srv_log_level)config->log_level);
 	if (!srv->log)
-		return fail("log", "cannot be started");
+		return fail_start("log");
 	raise_file_limit(srv);
 	if (config->token_file) {
 		srv->tokens = srv_tokens_new(config->token_file, why, sizeof why);
 		if (!srv->tokens)
-			return fail_file("--token-file", config->token_file, why);
+			return bad_setting("--token-file", config->token_file, why);
 	}
 	srv->peers = srv_peers_new(config->connections_per_ip, config->requests_per_ip);
 	srv->aside = srv_aside_new();
 	srv->pool = srv_pool_new((size_t)config->workers);
 	if (!srv->peers || !srv->aside || !srv->pool)
-		return fail("workers", "cannot be started");
-	return loops_start(run) && (signals_start(run) || fail("signals", "cannot be caught"));
+		return fail_start("workers");
+	if (!loops_start(run) || !(signals_start(run) || fail("signals", "cannot be caught")))
+		return SRV_EXIT_FAILED;
+	return SRV_EXIT_OK;
 }
 
 /* A request that works as it stands, for a shell. */
@@ -495,15 +503,18 @@ static void abandon(struct run *run)
 	release(run);
 }
 
-static bool start(struct run *run)
+static int start(struct run *run)
 {
+	int status;
+
 	signal(SIGPIPE, SIG_IGN);
 	json_object_seed(0); /* before there are threads */
-	if (!sockets_open(&run->sockets, run->srv.config) ||
-	    !check_exposure(&run->sockets, run->srv.config) || !start_parts(run))
-		return false;
+	if ((status = sockets_open(&run->sockets, run->srv.config)) ||
+	    (status = check_exposure(&run->sockets, run->srv.config)) ||
+	    (status = start_parts(run)))
+		return status;
 	announce(run);
-	return threads_start(run);
+	return threads_start(run) ? SRV_EXIT_OK : SRV_EXIT_FAILED;
 }
 
 int srv_serve(const struct srv_config *config)
@@ -511,9 +522,11 @@ int srv_serve(const struct srv_config *config)
 	struct run run = {
 		.srv.config = config, .srv.started_ns = uv_hrtime(), .srv.started_at = time(NULL)};
 
-	if (!start(&run)) {
+	int status = start(&run);
+
+	if (status) {
 		abandon(&run);
-		return EXIT_START;
+		return status;
 	}
 	run_loops(&run);
 	remove_unix_files(&run.sockets);

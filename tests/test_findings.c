@@ -281,6 +281,10 @@ static const struct {
 	 " 'operands': {'probs': 0, 'targets': 1}}"},
 	{"empty_batch", "{'loss': 'mse', 'input': [], 'targets': []" AUTO,
 	 "{'severity': 'error', 'stage': 'reduce', 'count': 1, 'at': []}"},
+	{"empty_batch",
+	 "{'loss': 'ce', 'logits': {'shape': [2, 0], 'data': []},"
+	 " 'targets': {'shape': [2, 0], 'data': []}" AUTO,
+	 "{'severity': 'error', 'input': 'logits', 'count': 1, 'at': []}"},
 	{"all_ignored", "{'loss': 'ce', 'logits': [[1, 0], [0, 1]], 'targets': [-100, -100]" AUTO,
 	 "{'severity': 'error', 'stage': 'reduce', 'count': 1, 'at': [], 'because': [],"
 	 " 'operands': {'sum': 0, 'denominator': 0, 'rows': 2}}"},

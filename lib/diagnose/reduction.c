@@ -41,6 +41,11 @@ static void look_at_denominator(struct diagnosis *d)
 	enum loss_finding_code code = denominator_code(d);
 	struct loss_finding *finding;
 
+	/* Rows without a class: a softmax over nothing is 0/0 by itself. */
+	if (e->units > 0 && e->elements == 0 && d->nonfinite_losses > 0) {
+		finding_add_batch(d, LOSS_FINDING_EMPTY_BATCH, e->form);
+		return;
+	}
 	if (!is_mean(e) || code == LOSS_FINDING_COUNT ||
 	    !(d->result->flags & LOSS_FLAG_DENOMINATOR))
 		return;
