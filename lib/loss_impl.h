@@ -156,8 +156,11 @@ struct loss_sequence {
 	int64_t frames, labels;
 	const int64_t *label;
 	int64_t repeats; /* neighbours that are equal: each needs a blank between */
+	double *room;    /* what it works on, in e->work */
+	int64_t row;     /* how long a row of its states is */
 };
 
+/* After the phase that reads lengths and labels, in time of its labels. */
 struct loss_sequence loss_sequence_of(const struct loss_eval *e, int64_t n);
 
 /* Is there room for every label and every blank that must stand between two? */
@@ -165,11 +168,6 @@ static inline bool loss_sequence_fits(const struct loss_sequence *sequence)
 {
 	return sequence->frames >= sequence->labels + sequence->repeats;
 }
-
-/* The length of a row of states, and the room that one sequence has in e->work,
- * in doubles. */
-int64_t loss_sequence_row(const struct loss_eval *e);
-int64_t loss_sequence_room(const struct loss_eval *e);
 
 /* The sums of one unit, after phase `prepare`, and whether they are nothing
  * beside the smoothing (overlap.c). */
@@ -271,6 +269,7 @@ struct loss_eval {
 
 	/* Sequences. */
 	int64_t labels_max;   /* of one sequence */
+	int64_t labels_total; /* with the padding */
 	bool labels_in_a_row; /* those of all sequences, one behind the other */
 
 	/* Overlap. */

@@ -27,44 +27,69 @@ static int64_t length_at(const struct loss_eval *e, enum loss_role role, int64_t
 	return lengths && lengths->data ? ((const int64_t *)lengths->data)[n] : absent;
 }
 
-/* Where the labels of sequence n begin: in rows, or behind those before it. */
-static int64_t labels_begin(const struct loss_eval *e, int64_t n)
+/* A row of states has a blank around every label, and room at either end for
+ * states that are not there. */
+static int64_t row_of(int64_t labels)
 {
-	int64_t begin = 0;
+	return 2 * labels + 1 + 24;
+}
 
-	if (!e->labels_in_a_row)
-		return n * e->labels_max;
-	for (int64_t k = 0; k < n; k++)
-		begin += length_at(e, LOSS_ROLE_TARGET_LENGTHS, k, 0);
-	return begin;
+/* What so many sequences work on that have so many labels in all, in doubles.
+ * Each has rows of two numbers a state (alpha of every frame, then beta, what is
+ * behind it and the probabilities of one), a row of skips, two numbers a frame
+ * and one a class. */
+static bool room_for(const struct loss_eval *e, int64_t sequences, int64_t labels, int64_t *doubles)
+{
+	int64_t states, rows, rest;
+
+	return !__builtin_mul_overflow(sequences, row_of(0), &states) &&
+	       !__builtin_add_overflow(states, 2 * labels, &states) &&
+	       !__builtin_mul_overflow(states, 2 * e->d + 7, &rows) &&
+	       !__builtin_mul_overflow(sequences, 2 * e->d + e->c, &rest) &&
+	       !__builtin_add_overflow(rows, rest, doubles);
+}
+
+/* The room of the sequences before n, which have so many labels. */
+static double *room_behind(const struct loss_eval *e, int64_t n, int64_t labels)
+{
+	int64_t doubles = 0;
+
+	(void)room_for(e, n, labels, &doubles);
+	return (double *)e->work + doubles;
+}
+
+/* Where the labels of each sequence begin, behind the room of all. */
+static int64_t *begins(const struct loss_eval *e)
+{
+	return (int64_t *)room_behind(e, e->n, e->labels_total);
+}
+
+/* In rows, or each behind those before it. */
+static void find_begins(const struct loss_eval *e)
+{
+	int64_t *begin = begins(e), next = 0;
+
+	for (int64_t n = 0; n < e->n; n++) {
+		begin[n] = next;
+		next += e->labels_in_a_row ? length_at(e, LOSS_ROLE_TARGET_LENGTHS, n, 0)
+					   : e->labels_max;
+	}
 }
 
 struct loss_sequence loss_sequence_of(const struct loss_eval *e, int64_t n)
 {
+	int64_t begin = begins(e)[n];
 	struct loss_sequence sequence = {
 		.frames = length_at(e, LOSS_ROLE_INPUT_LENGTHS, n, e->d),
 		.labels = length_at(e, LOSS_ROLE_TARGET_LENGTHS, n, e->labels_max),
-		.label = (const int64_t *)e->in[1].data + labels_begin(e, n),
+		.label = (const int64_t *)e->in[1].data + begin,
+		.room = room_behind(e, n, begin),
 	};
 
+	sequence.row = row_of(sequence.labels);
 	for (int64_t i = 1; i < sequence.labels; i++)
 		sequence.repeats += sequence.label[i] == sequence.label[i - 1];
 	return sequence;
-}
-
-/* A row has the blanks between the labels, and room at either end for states
- * that are not there. */
-int64_t loss_sequence_row(const struct loss_eval *e)
-{
-	return 2 * e->labels_max + 1 + 24;
-}
-
-/* Rows of two numbers a state: alpha of every frame, then beta, what is behind
- * it and the probabilities of one; a row of skips, two numbers a frame, one a
- * class. */
-int64_t loss_sequence_room(const struct loss_eval *e)
-{
-	return (2 * e->d + 7) * loss_sequence_row(e) + 2 * e->d + e->c;
 }
 
 /* ---- The count ------------------------------------------------------------ */
@@ -109,6 +134,7 @@ static void count(const struct loss_eval *e, int64_t block, struct loss_partial 
 		out->flags |= LOSS_BAD_INDEX;
 		return;
 	}
+	find_begins(e);
 	for (int64_t n = 0; n < e->n; n++) {
 		struct loss_sequence sequence = loss_sequence_of(e, n);
 
@@ -149,7 +175,7 @@ static enum loss_code bad_label(const struct loss_eval *e, int64_t label, int64_
 	if (e->in[1].rank > 1)
 		snprintf(err->at, sizeof err->at, "/%lld/%lld", (long long)n, (long long)i);
 	else
-		snprintf(err->at, sizeof err->at, "/%lld", (long long)(labels_begin(e, n) + i));
+		snprintf(err->at, sizeof err->at, "/%lld", (long long)(begins(e)[n] + i));
 	return LOSS_TARGET_RANGE;
 }
 
@@ -216,6 +242,7 @@ static enum loss_code check_labels(struct loss_eval *e, struct loss_error *err)
 	if (e->labels_in_a_row || (e->rank == 2 && y->rank == 1) ||
 	    (y->rank == 2 && e->rank == 3 && y->shape[0] == e->n)) {
 		e->labels_max = y->shape[y->rank - 1];
+		e->labels_total = y->count;
 		return LOSS_OK;
 	}
 	return loss_fail(err, LOSS_SHAPE, loss_role_name(LOSS_ROLE_TARGETS),
@@ -243,14 +270,16 @@ static enum loss_code check_shapes(struct loss_eval *e, struct loss_error *err)
 	return check_labels(e, err);
 }
 
-/* The room of all sequences, in bytes. */
+/* The room of all sequences and where their labels begin, in bytes. */
 static bool room_of(struct loss_eval *e)
 {
-	int64_t bytes;
+	int64_t numbers, bytes;
 
-	if (e->labels_max > INT32_MAX / 4 || e->d > INT32_MAX / 4 || e->c > INT32_MAX ||
-	    __builtin_mul_overflow(loss_sequence_room(e), (int64_t)sizeof(double), &bytes) ||
-	    __builtin_mul_overflow(bytes, e->n, &bytes) || bytes > INT64_MAX / 2)
+	if (e->labels_total > INT32_MAX || e->d > INT32_MAX / 4 || e->c > INT32_MAX ||
+	    !room_for(e, e->n, e->labels_total, &numbers) ||
+	    __builtin_add_overflow(numbers, e->n, &numbers) ||
+	    __builtin_mul_overflow(numbers, (int64_t)sizeof(double), &bytes) ||
+	    bytes > INT64_MAX / 2)
 		return false;
 	e->work_bytes = (size_t)bytes;
 	return true;

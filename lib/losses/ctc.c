@@ -57,8 +57,8 @@ struct lattice {
 };
 
 /* One recursion for both dtypes, in the build for float64. */
-#define CTC_LATTICE LOSS_PASTE(ctc_lattice, run, LOSS_ISA, 64)
-double CTC_LATTICE(struct lattice *l, int64_t n, double scale, bool wants_gradient);
+#define LATTICE LOSS_PASTE(loss_ctc, lattice, LOSS_ISA, 64)
+double LATTICE(struct lattice *l, int64_t n, double scale, bool wants_gradient);
 
 #if LOSS_REAL == 64
 
@@ -336,13 +336,13 @@ static struct states take_states(double **at, int64_t count)
 	return states;
 }
 
-static void lay_out(struct lattice *l, int64_t n)
+static void lay_out(struct lattice *l)
 {
 	const struct loss_eval *e = l->e;
-	double *at = (double *)e->work + n * loss_sequence_room(e);
+	double *at = l->sequence.room;
 
 	l->states = 2 * l->sequence.labels + 1;
-	l->row = loss_sequence_row(e);
+	l->row = l->sequence.row;
 	l->alpha = take_states(&at, e->d * l->row);
 	l->beta = take_states(&at, l->row);
 	l->next = take_states(&at, l->row);
@@ -355,11 +355,11 @@ static void lay_out(struct lattice *l, int64_t n)
 }
 
 /* The loss; its gradient times `scale` is given away frame by frame. */
-double CTC_LATTICE(struct lattice *l, int64_t n, double scale, bool wants_gradient)
+double LATTICE(struct lattice *l, int64_t n, double scale, bool wants_gradient)
 {
 	struct big p;
 
-	lay_out(l, n);
+	lay_out(l);
 	find_skips(l);
 	p = forwards(l, n);
 	if (wants_gradient)
@@ -410,23 +410,22 @@ static void write_rest(const struct loss_eval *e, int64_t from, int64_t n, real 
 
 /* ---- A block: one sequence ------------------------------------------------------ */
 
-static double loss_of(const struct loss_eval *e, int64_t n, double factor)
+static double loss_of(const struct loss_eval *e, const struct loss_sequence *sequence, int64_t n,
+		      double factor)
 {
 	const struct ctc_params *p = loss_params_of(e);
-	struct lattice l = {.e = e,
-			    .sequence = loss_sequence_of(e, n),
-			    .read = read_frame,
-			    .write = write_frame};
+	struct lattice l = {
+		.e = e, .sequence = *sequence, .read = read_frame, .write = write_frame};
 	double loss;
 
-	if (!loss_sequence_fits(&l.sequence)) {
-		write_rest(e, 0, n, p->zero_infinity || l.sequence.frames == 0 ? 0 : (real)NAN);
+	if (!loss_sequence_fits(sequence)) {
+		write_rest(e, 0, n, p->zero_infinity || sequence->frames == 0 ? 0 : (real)NAN);
 		return p->zero_infinity ? 0 : INFINITY;
 	}
-	write_rest(e, l.sequence.frames, n, 0);
-	if (l.sequence.frames == 0)
+	write_rest(e, sequence->frames, n, 0);
+	if (sequence->frames == 0)
 		return 0;
-	loss = CTC_LATTICE(&l, n, factor * e->gradient_scale, e->out.gradients[0] != NULL);
+	loss = LATTICE(&l, n, factor * e->gradient_scale, e->out.gradients[0] != NULL);
 	if (p->zero_infinity && loss == INFINITY) {
 		write_rest(e, 0, n, 0);
 		return 0;
@@ -435,18 +434,17 @@ static double loss_of(const struct loss_eval *e, int64_t n, double factor)
 }
 
 /* The mean is one over sequences of the loss a label. */
-static double share_of(const struct loss_eval *e, int64_t n)
+static double share_of(const struct loss_eval *e, const struct loss_sequence *sequence)
 {
-	struct loss_sequence sequence = loss_sequence_of(e, n);
-
 	if (e->spec.common.reduction != LOSS_MEAN)
 		return 1;
-	return 1 / (double)loss_max_i64(1, sequence.labels);
+	return 1 / (double)loss_max_i64(1, sequence->labels);
 }
 
 static void block_of(const struct loss_eval *e, int64_t n, struct loss_partial *out)
 {
-	double share = share_of(e, n), loss = 0;
+	struct loss_sequence sequence = loss_sequence_of(e, n);
+	double share = share_of(e, &sequence), loss = 0;
 	real factor = 1;
 
 	if (e->has_factor)
@@ -454,7 +452,7 @@ static void block_of(const struct loss_eval *e, int64_t n, struct loss_partial *
 	if (factor == 0)
 		write_rest(e, 0, n, 0);
 	else
-		loss = loss_of(e, n, (double)factor * share) * (double)factor * share;
+		loss = loss_of(e, &sequence, n, (double)factor * share) * (double)factor * share;
 	out->sum = loss;
 	if (e->out.losses)
 		((real *)e->out.losses)[n] = (real)loss;
