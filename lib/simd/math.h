@@ -211,13 +211,29 @@ MATH vec v_exp(vec x)
 /*
  * exp(x) of x <= 0 or NaN, 1 ULP; the bits of v_exp, for less.  2^n goes up by
  * EXP_NEG_SHIFT, so that it is always normal, and the polynomial down by it.
+ *
+ * Of n x at once, 4 at most: the steps of one wait for one another, and those of the next
+ * fill the time.
  */
-INLINE vec v_exp_neg(vec x)
+INLINE void v_exp_neg_each(vec *x, int n)
 {
 	const real down = R(BY_REAL(0x1p-64f, 0x1p-512));
-	const vec bounded = v_max(v_set(EXP_LOW), x);
-	const struct v_reduced e = v_reduce(bounded, R(EXPONENT_BIAS + EXP_NEG_SHIFT));
-	return V_POLY_SCALED(e.r, EXP_COEFS, down) * v_exponent(e.rounded);
+	const int terms = sizeof EXP_COEFS / sizeof EXP_COEFS[0];
+	struct v_reduced e[4];
+	vec p[4];
+
+	UNROLL for (int k = 0; k < n; k++) e[k] =
+		v_reduce(v_max(v_set(EXP_LOW), x[k]), R(EXPONENT_BIAS + EXP_NEG_SHIFT));
+	UNROLL for (int k = 0; k < n; k++) p[k] = v_set(EXP_COEFS[terms - 1] * down);
+	UNROLL for (int i = terms - 2; i >= 0; i--) UNROLL for (int k = 0; k < n; k++) p[k] =
+		v_fma(p[k], e[k].r, v_set(EXP_COEFS[i] * down));
+	UNROLL for (int k = 0; k < n; k++) x[k] = p[k] * v_exponent(e[k].rounded);
+}
+
+INLINE vec v_exp_neg(vec x)
+{
+	v_exp_neg_each(&x, 1);
+	return x;
 }
 
 /* ---- expm1 ---------------------------------------------------------------- */

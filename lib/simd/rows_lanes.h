@@ -22,7 +22,25 @@ struct tile {
 	int64_t step;        /* from class to class */
 	int64_t class_step;  /* the same in the prediction */
 	int64_t lane[GROUP]; /* index in the prediction of class 0 of each lane */
+	struct fetch {
+		const real *x, *q, *g; /* of class 0, each may be NULL */
+		int64_t step;
+	} fetch;
 };
+
+/* What is fetched while a tile is worked on, a line for each class: what the next
+ * copy reads, and where the gradient of this one goes.  All at once, where the
+ * copies are made, it would come too slowly. */
+INLINE void tile_fetch(const struct tile *tile, int64_t k)
+{
+	const struct fetch *fetch = &tile->fetch;
+
+	prefetch(fetch->x + k * fetch->step);
+	if (fetch->q)
+		prefetch(fetch->q + k * fetch->step);
+	if (fetch->g)
+		prefetch_to_write(fetch->g + k * fetch->step);
+}
 
 INLINE vec tile_load(const real *from, const struct tile *tile, int r)
 {
@@ -67,36 +85,83 @@ struct lanes_sums {
 
 /* ---- Softmax -------------------------------------------------------------- */
 
+/* Classes that a pass takes at once, so that the steps of one fill the time in
+ * which those of another wait. */
+enum { LANES_STEP = REGS > 1 ? 1 : 2 };
+
 INLINE void lanes_max(struct rows *g, const struct loss_eval *e, const struct tile *tile)
 {
-	vec max[REGS];
-
-	UNROLL for (int r = 0; r < REGS; r++) max[r] = v_set(NEGATIVE_INFINITY);
+	vec max[LANES_STEP][REGS];
 	const real *x = tile->x;
+	int64_t k = 0, c = e->c;
 
-	for (int64_t k = 0; k < e->c; k++, x += tile->step)
-		UNROLL for (int r = 0; r < REGS; r++) max[r] = v_max(tile_load(x, tile, r), max[r]);
-	UNROLL for (int r = 0; r < REGS; r++) v_store(g->max + r * LANES, max[r]);
+	UNROLL for (int s = 0; s < LANES_STEP; s++) UNROLL for (int r = 0; r < REGS; r++)
+		max[s][r] = v_set(NEGATIVE_INFINITY);
+	for (; k + LANES_STEP <= c; k += LANES_STEP)
+		UNROLL for (int s = 0; s < LANES_STEP; s++, x += tile->step)
+			UNROLL for (int r = 0; r < REGS; r++) max[s][r] =
+				v_max(tile_load(x, tile, r), max[s][r]);
+	for (; k < c; k++, x += tile->step)
+		UNROLL for (int r = 0; r < REGS; r++) max[0][r] =
+			v_max(tile_load(x, tile, r), max[0][r]);
+	UNROLL for (int r = 0; r < REGS; r++)
+		v_store(g->max + r * LANES, v_max(max[0][r], max[LANES_STEP - 1][r]));
 }
 
-/* Exponentials, the scores of hard targets and, if they are linear, terms of x - max. */
+/* The exponentials of `step` classes from k on. */
+INLINE void lanes_exp(const struct tile *tile, const vec *max, int64_t k, int step, bool keep,
+		      struct exp_acc *sum)
+{
+	vec ex[LANES_STEP * REGS];
+
+	UNROLL for (int s = 0; s < step; s++)
+	{
+		tile_fetch(tile, k + s);
+		UNROLL for (int r = 0; r < REGS; r++) ex[s * REGS + r] =
+			tile_load(tile->x + (k + s) * tile->step, tile, r) - max[r];
+	}
+	v_exp_neg_each(ex, step * REGS);
+	UNROLL for (int s = 0; s < step; s++) UNROLL for (int r = 0; r < REGS; r++)
+	{
+		exp_acc_add(sum, r, ex[s * REGS + r]);
+		if (keep)
+			tile_store(tile->g + (k + s) * tile->step, ex[s * REGS + r], tile, r);
+	}
+}
+
+INLINE void lanes_exp_sums(struct rows *g, const struct loss_eval *e, const struct tile *tile,
+			   bool keep)
+{
+	struct exp_acc sum = exp_acc_zero();
+	int64_t k = 0, c = e->c;
+	vec max[REGS];
+
+	UNROLL for (int r = 0; r < REGS; r++) max[r] = v_load(g->max + r * LANES);
+	for (; k + LANES_STEP <= c; k += LANES_STEP)
+		lanes_exp(tile, max, k, LANES_STEP, keep, &sum);
+	for (; k < c; k++)
+		lanes_exp(tile, max, k, 1, keep, &sum);
+	UNROLL for (int r = 0; r < REGS; r++) v_store(g->s_1 + r * LANES, exp_acc_less_1(&sum, r));
+}
+
+/* Exponentials and, if they are linear, terms of x - max. */
 INLINE void lanes_softmax_sums(struct rows *g, const struct loss_eval *e, const struct tile *tile,
 			       struct row_kind kind, struct lanes_sums *of, struct row_sums *sums)
 {
 	const struct dense_view v = dense_view(e);
 	mask noticed = m_none();
-	bool keep = tile->g && !tile->add && (!kind.dense || is_fused(kind));
-	vec max[REGS], target[REGS];
+	bool keep = tile->g && !tile->add && is_fused(kind);
+	vec max[REGS];
 	struct lanes l[REGS];
 
 	UNROLL for (int r = 0; r < REGS; r++)
 	{
 		max[r] = v_load(g->max + r * LANES);
-		target[r] = v_set(0);
 		l[r].unit = v_load(g->unit + r * LANES);
 		memcpy(&l[r].y, g->y + r * LANES, sizeof l[r].y);
 	}
-	for (int64_t k = 0; k < v.c; k++)
+	for (int64_t k = 0; k < v.c; k++) {
+		tile_fetch(tile, k);
 		UNROLL for (int r = 0; r < REGS; r++)
 		{
 			vec x_m = tile_load(tile->x + k * tile->step, tile, r) - max[r];
@@ -108,9 +173,6 @@ INLINE void lanes_softmax_sums(struct rows *g, const struct loss_eval *e, const 
 			exp_acc_add(&of->ex, r, ex);
 			if (keep)
 				tile_store(tile->g + k * tile->step, ex, tile, r);
-			if (!kind.dense)
-				target[r] = v_select(v_eq_int(l[r].y, v_set_int((real_int)k)), x_m,
-						     target[r]);
 			if (!is_fused(kind))
 				continue;
 			struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
@@ -120,22 +182,34 @@ INLINE void lanes_softmax_sums(struct rows *g, const struct loss_eval *e, const 
 			acc_add(&of->slope, r, v_and(on, d.ls));
 			noticed = m_or(noticed, m_and(seen.any, on));
 		}
-	UNROLL for (int r = 0; r < REGS; r++)
-	{
-		v_store(g->s_1 + r * LANES, exp_acc_less_1(&of->ex, r));
-		v_store(g->x_m + r * LANES, target[r]);
 	}
+	UNROLL for (int r = 0; r < REGS; r++)
+		v_store(g->s_1 + r * LANES, exp_acc_less_1(&of->ex, r));
 	sums->seen = m_or(sums->seen, noticed);
 }
 
 /* ---- Hard targets --------------------------------------------------------- */
 
-/* The scores themselves, where there is no softmax. */
+/* The targets' scores. */
 INLINE void lanes_targets(struct rows *g, const struct tile *tile)
 {
 	for (int k = 0; k < g->n; k++)
 		if (g->y[k] >= 0)
 			g->x_m[k] = tile->x[g->y[k] * tile->step + k];
+}
+
+/* The same less the maximum, 0 where there is none. */
+INLINE void lanes_targets_less_max(struct rows *g)
+{
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		real *x_m = g->x_m + r * LANES;
+		ivec y;
+
+		memcpy(&y, g->y + r * LANES, sizeof y);
+		v_store(x_m, v_and(v_gt_int(y, v_set_int(-1)),
+				   v_load(x_m) - v_load(g->max + r * LANES)));
+	}
 }
 
 /* exp(x - max) * other, `own` at the target; nothing for a row that does not
@@ -312,14 +386,19 @@ INLINE void lanes_tiles(const struct loss_eval *e, struct rows *g, const struct 
 		if (is_softmax(kind)) {
 			lanes_max(&g[t], e, &tile[t]);
 			rows_find_masked(&g[t], e, &sums->flags);
-			lanes_softmax_sums(&g[t], e, &tile[t], kind, &of, sums);
-		} else if (!kind.dense) {
-			lanes_targets(&g[t], &tile[t]);
 		}
+		if (!kind.dense)
+			lanes_targets(&g[t], &tile[t]);
+		if (is_softmax(kind) && kind.dense)
+			lanes_softmax_sums(&g[t], e, &tile[t], kind, &of, sums);
+		else if (is_softmax(kind))
+			lanes_exp_sums(&g[t], e, &tile[t], tile[t].g && !tile[t].add);
 		if (kind.dense)
 			lanes_dense(&g[t], e, &tile[t], kind, &of, sums);
 	}
 	for (int t = 0; t < tiles && !kind.dense; t++) {
+		if (is_softmax(kind))
+			lanes_targets_less_max(&g[t]);
 		rows_hard(&g[t], e, kind, sums);
 		if (sums->scan)
 			rows_hard_events(&g[t], e, kind, tile[t].lane, tile[t].class_step, sums);
@@ -367,6 +446,12 @@ struct run {
 	int lane, n;
 };
 
+/* Where class 0 of a row is in the prediction. */
+INLINE int64_t row_at(const struct loss_eval *e, int64_t row)
+{
+	return row / e->d * e->c * e->d + row % e->d;
+}
+
 INLINE bool run_next(struct run *run, const struct copy *copy, const struct loss_eval *e)
 {
 	int64_t row, pixel;
@@ -376,17 +461,15 @@ INLINE bool run_next(struct run *run, const struct copy *copy, const struct loss
 		return false;
 	row = copy->first + run->lane;
 	pixel = row % e->d;
-	run->at = row / e->d * e->c * e->d + pixel;
+	run->at = row_at(e, row);
 	run->n = (int)loss_min_i64(copy->n - run->lane, e->d - pixel);
 	return true;
 }
 
-/* Whole vectors, where what they take too much will be written over.  The next
- * copy's part of the run is fetched, and where the gradient of this one goes. */
+/* Whole vectors, where what they take too much will be written over. */
 static NOINLINE void copy_run_in(const struct loss_eval *e, const struct copy *copy,
 				 const struct run *run, const real *tensor, real *to)
 {
-	const real *grad = e->out.gradients[0];
 	int64_t elements = e->elements;
 
 	for (int64_t k = 0; k < e->c; k++, to += copy->width)
@@ -396,10 +479,6 @@ static NOINLINE void copy_run_in(const struct loss_eval *e, const struct copy *c
 				run->lane + j + LANES <= copy->width && from + LANES <= elements;
 			int n = whole ? LANES : run->n - j;
 
-			if (j % GROUP == 0)
-				prefetch(tensor + from + copy->width);
-			if (j % GROUP == 0 && grad)
-				prefetch_to_write(grad + from);
 			v_store_n(to + run->lane + j, v_load_n(tensor + from, n, 0), n);
 		}
 }
@@ -421,14 +500,8 @@ static NOINLINE void copy_rows_in(const struct loss_eval *e, const struct copy *
 				  const real *tensor, real *to)
 {
 	int64_t c = e->c, at = copy->first * c, end = at + copy->n * c;
-	const real *grad = e->out.gradients[0];
 
 	for (int n = copy->n; at < end; at += GROUP * c, to += GROUP * c, n -= GROUP) {
-		for (int64_t j = at; j < at + GROUP * c; j += GROUP) {
-			prefetch(tensor + j + copy->width * c);
-			if (grad)
-				prefetch_to_write(grad + j);
-		}
 		transpose_in(to, tensor + at, c, n < GROUP ? n : GROUP, (int)c);
 	}
 }
@@ -462,6 +535,19 @@ static NOINLINE void copy_out(const struct loss_eval *e, const struct copy *copy
 		copy_run_out(e, copy, &run, tensor, from);
 }
 
+INLINE struct fetch copy_fetch(const struct loss_eval *e, const struct copy *copy, int64_t row,
+			       const real *grad)
+{
+	int64_t next = row_at(e, row + copy->width);
+
+	return (struct fetch){
+		.x = (const real *)e->in[0].data + next,
+		.q = e->hard ? NULL : (const real *)e->in[1].data + next,
+		.g = grad ? grad + row_at(e, row) : NULL,
+		.step = e->d == 1 ? GROUP : e->d,
+	};
+}
+
 /* Rows [first, first + n), by way of copies. */
 static NOINLINE void lanes_copied(const struct loss_eval *e, int64_t first, int n, lanes_fn *work,
 				  struct row_sums *sums)
@@ -490,6 +576,7 @@ static NOINLINE void lanes_copied(const struct loss_eval *e, int64_t first, int 
 		t->lanes = GROUP;
 		t->step = e->d == 1 ? GROUP : copy.width;
 		t->class_step = e->d;
+		t->fetch = copy_fetch(e, &copy, first + i, grad);
 		tile_find_lanes(t, e, first + i, sums);
 		rows_init(&g[tiles], e, first + i, (int)loss_min_i64(GROUP, n - i));
 	}
@@ -516,6 +603,7 @@ static NOINLINE void lanes_strided(const struct loss_eval *e, int64_t index, lan
 		.lanes = n,
 		.step = e->d,
 		.class_step = e->d,
+		.fetch = {.x = (const real *)e->in[0].data + at + GROUP, .step = e->d},
 	};
 	struct rows g;
 

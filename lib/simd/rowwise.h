@@ -249,6 +249,7 @@ INLINE void rows_hard(struct rows *g, const struct loss_eval *e, struct row_kind
 		      struct row_sums *sums)
 {
 	vec scale = v_set((real)e->gradient_scale);
+	bool wants_gradient = e->out.gradients[0] != NULL;
 
 	UNROLL for (int r = 0; r < REGS; r++)
 	{
@@ -264,6 +265,9 @@ INLINE void rows_hard(struct rows *g, const struct loss_eval *e, struct row_kind
 		sums->seen = m_or(sums->seen, m_and(seen.any, on));
 		h = v_and(on, h * unit);
 		acc_add(&sums->sum, r, h);
+		v_store(g->loss + at, h);
+		if (!wants_gradient)
+			continue;
 		if (is_softmax(kind)) {
 			own = v_and(on, -slope * v_expm1(ls));
 			other = v_and(on, -slope / (v_load(g->s_1 + at) + v_set(1)));
@@ -271,7 +275,6 @@ INLINE void rows_hard(struct rows *g, const struct loss_eval *e, struct row_kind
 			own = kind.form == LOSS_ROLE_PROBS ? slope / v_load(g->x_m + at) : slope;
 			own = v_and(on, own);
 		}
-		v_store(g->loss + at, h);
 		v_store(g->own + at, own);
 		v_store(g->other + at, other);
 		sums->poison = v_fma(own, v_set(0), sums->poison);
