@@ -110,8 +110,11 @@ static enum loss_code find_class_axis(struct loss_eval *e, struct loss_error *er
 	if (e->rank == 0)
 		return loss_fail(err, LOSS_SHAPE, name, "a single number, expected a class axis");
 	if (given->set) {
+		if (given->value != floor(given->value))
+			return loss_fail_param(err, LOSS_PARAM_RANGE, "class_axis",
+					       "%g, expected a whole number", given->value);
 		axis = (int64_t)given->value;
-		if ((double)axis != given->value || axis < -e->rank || axis >= e->rank)
+		if (axis < -e->rank || axis >= e->rank)
 			return loss_fail_param(err, LOSS_PARAM_RANGE, "class_axis",
 					       "%g, expected an axis of %s, which has %d",
 					       given->value, name, e->rank);

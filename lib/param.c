@@ -119,17 +119,29 @@ static const char *bounds_text(char *buf, size_t bytes, const struct loss_param_
 	return buf;
 }
 
+/* As JSON writes it here; printf's nan is nobody's. */
+static const char *number_text(char *buf, size_t bytes, double value)
+{
+	if (isnan(value))
+		return "NaN";
+	if (isinf(value))
+		return value < 0 ? "-Infinity" : "Infinity";
+	snprintf(buf, bytes, "%.9g", value);
+	return buf;
+}
+
 static enum loss_code check_number(double value, const struct loss_param_row *row,
 				   struct loss_error *err)
 {
-	char bounds[80];
+	char bounds[80], text[32];
 
 	if (isnan(value) && row->required)
 		return loss_fail_param(err, LOSS_PARAM_REQUIRED, row->name, "must be given");
 	if (within(value, row) && isfinite(value))
 		return LOSS_OK;
-	return loss_fail_param(err, LOSS_PARAM_RANGE, row->name, "%.9g, expected a finite number%s",
-			       value, bounds_text(bounds, sizeof bounds, row));
+	return loss_fail_param(err, LOSS_PARAM_RANGE, row->name, "%s, expected a finite number%s",
+			       number_text(text, sizeof text, value),
+			       bounds_text(bounds, sizeof bounds, row));
 }
 
 static int choice_count(const struct loss_param_row *row)
@@ -164,24 +176,29 @@ static enum loss_code check_member(const void *member, const struct loss_param_r
 	return LOSS_OK;
 }
 
-static enum loss_code check_reduction(const struct loss_spec *spec, struct loss_error *err)
+/* A loss has some of the reductions. */
+static enum loss_code wrong_reduction(const struct loss *loss, const char *found,
+				      struct loss_error *err)
 {
-	char allowed[80];
+	char allowed[80] = "";
 	size_t n = 0;
 
-	if (spec->common.reduction < LOSS_REDUCTION_COUNT &&
-	    spec->loss->reductions & 1u << spec->common.reduction)
-		return LOSS_OK;
-	allowed[0] = '\0';
 	for (int i = 0; i < LOSS_REDUCTION_COUNT; i++)
-		if (spec->loss->reductions & 1u << i)
+		if (loss->reductions & 1u << i)
 			n += (size_t)snprintf(allowed + n, sizeof allowed - n, "%s%s",
 					      n ? ", " : "", reductions[i]);
-	return loss_fail_param(err, LOSS_PARAM_RANGE, "reduction", "\"%s\", expected one of %s",
-			       spec->common.reduction < LOSS_REDUCTION_COUNT
-				       ? reductions[spec->common.reduction]
-				       : "?",
-			       allowed);
+	return loss_fail_param(err, LOSS_PARAM_RANGE, "reduction", "\"%.40s\", expected one of %s",
+			       found, allowed);
+}
+
+static enum loss_code check_reduction(const struct loss_spec *spec, struct loss_error *err)
+{
+	loss_choice reduction = spec->common.reduction;
+
+	if (reduction < LOSS_REDUCTION_COUNT && spec->loss->reductions & 1u << reduction)
+		return LOSS_OK;
+	return wrong_reduction(spec->loss,
+			       reduction < LOSS_REDUCTION_COUNT ? reductions[reduction] : "?", err);
 }
 
 enum loss_code loss_spec_check(const struct loss_spec *spec, struct loss_error *err)
@@ -332,6 +349,8 @@ enum loss_code loss_param_set(struct loss_spec *spec, const char *name, struct l
 		enum loss_code code =
 			set_member(member_of(&changed, row, is_common), row, &value, err);
 
+		if (code == LOSS_PARAM_RANGE && !strcmp(name, "reduction"))
+			return wrong_reduction(spec->loss, value.text, err);
 		if (!code && !strcmp(name, "reduction"))
 			code = check_reduction(&changed, err);
 		if (!code)

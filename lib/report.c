@@ -52,10 +52,16 @@ enum loss_code loss_report_bad_index(const struct loss_eval *e, struct loss_erro
 	char at[sizeof err->at];
 
 	memcpy(at, err->at, sizeof at);
-	loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(LOSS_ROLE_TARGETS),
-		  "%lld, expected a class index from 0 to %lld; %lld out of range, at %s",
-		  (long long)y[places.first[0]], (long long)(e->c - 1), (long long)places.count,
-		  text);
+	if (e->c == 0)
+		loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(LOSS_ROLE_TARGETS),
+			  "%lld, but %s has no classes; %lld out of range, at %s",
+			  (long long)y[places.first[0]], loss_role_name(e->form),
+			  (long long)places.count, text);
+	else
+		loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(LOSS_ROLE_TARGETS),
+			  "%lld, expected a class index from 0 to %lld; %lld out of range, at %s",
+			  (long long)y[places.first[0]], (long long)(e->c - 1),
+			  (long long)places.count, text);
 	memcpy(err->at, at, sizeof at);
 	return LOSS_TARGET_RANGE;
 }

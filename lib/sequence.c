@@ -153,8 +153,8 @@ static void count(const struct loss_eval *e, int64_t block, struct loss_partial 
 static enum loss_code bad_length(const struct loss_eval *e, enum loss_role role, int64_t n,
 				 int64_t most, const char *what, struct loss_error *err)
 {
-	loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(role), "%lld, expected 0 to %lld %s",
-		  (long long)length_at(e, role, n, 0), (long long)most, what);
+	loss_fail(err, LOSS_TARGET_RANGE, loss_role_name(role), "%lld %s, expected 0 to %lld",
+		  (long long)length_at(e, role, n, 0), what, (long long)most);
 	if (err && e->unit_rank > 0)
 		snprintf(err->at, sizeof err->at, "/%lld", (long long)n);
 	return LOSS_TARGET_RANGE;

@@ -28,6 +28,22 @@ const char *srv_head_find(const struct srv_head *head, const char *name)
 	return NULL;
 }
 
+const char *srv_target_path(const char *target)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+		size_t length = strlen(schemes[i]);
+
+		if (strncasecmp(target, schemes[i], length) != 0)
+			continue;
+		target += length;
+		target += strcspn(target, "/");
+		return *target ? target : "/";
+	}
+	return target;
+}
+
 enum api_problem srv_refuse(struct srv_refusal *refusal, enum api_problem problem,
 			    const char *format, ...)
 {

@@ -44,6 +44,9 @@ struct srv_refusal {
 	char detail[200];
 };
 
+/* The path of a request target, which may be a whole address (RFC 9112, 3.2.2). */
+const char *srv_target_path(const char *target);
+
 /* Returns `problem`. */
 enum api_problem srv_refuse(struct srv_refusal *refusal, enum api_problem problem,
 			    const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -421,7 +421,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	if (!conn)
 		return MHD_NO; /* there was no memory for it */
 	if (!job) {
-		struct srv_head head = {.method = method, .path = path, .version = version};
+		struct srv_head head = {
+			.method = method, .path = srv_target_path(path), .version = version};
 
 		return begin(ctx, conn, connection, &head, request_ctx);
 	}

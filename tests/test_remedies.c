@@ -276,6 +276,11 @@ static double focal_of_probs(void)
 	return focal(-log(3), 0);
 }
 
+static double squares_by_two(void)
+{
+	return (1 + 4) / 2.0;
+}
+
 static double squares_in_float32(void)
 {
 	return (998.0 * 998.0 + 1) / 2;
@@ -337,6 +342,9 @@ static const struct remedy_case {
 	 "{'loss': {'name': 'dice', 'smooth_dr': 0}, 'probs': [[0, 0], [0.5, 0.5]], 'targets': "
 	 "[[0, 0], [1, 0]]}",
 	 dice_smoothed, .changes = false},
+	{"drop_normalizer", "div_zero",
+	 "{'loss': {'name': 'mse', 'normalizer': 0}, 'input': [1, 3], 'targets': [0, 1]}",
+	 squares_by_two, .changes = false},
 	{"zero_empty_mean", "all_ignored", "{'loss': 'ce', 'logits': [[1, 2]], 'targets': [-100]}",
 	 zero, .changes = false},
 	{"zero_empty_mean", "empty_batch", "{'loss': 'mse', 'input': [], 'targets': []}", zero,

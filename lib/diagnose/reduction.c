@@ -1,4 +1,6 @@
 /* Findings about sums, denominators and balances. */
+#include <stdio.h>
+
 #include "diagnose.h"
 
 static bool is_mean(const struct loss_eval *e)
@@ -53,6 +55,9 @@ static void look_at_denominator(struct diagnosis *d)
 	finding_operand(finding, "sum", d->result->sum);
 	finding_operand(finding, "denominator", d->result->denominator);
 	finding_operand(finding, "rows", (double)e->units);
+	if (code == LOSS_FINDING_DIV_ZERO && e->spec.common.normalizer.set)
+		snprintf(finding->message, sizeof finding->message,
+			 "The normalizer is 0, and the mean is the sum divided by it.");
 	if (code == LOSS_FINDING_ALL_IGNORED) {
 		finding_because(d, finding, LOSS_FINDING_IGNORE_INDEX_COLLIDES);
 		finding_because(d, finding, LOSS_FINDING_EMPTY_MASK);

@@ -125,6 +125,18 @@ static void say_unmask(const struct scene *s, char *buf, size_t bytes)
 		 OUTCOME(s));
 }
 
+static bool change_drop_normalizer(const struct loss_eval *e, struct trial *trial)
+{
+	trial->spec.common.normalizer = (struct loss_maybe){0, 0};
+	return e->spec.common.normalizer.set;
+}
+
+static void say_drop_normalizer(const struct scene *s, char *buf, size_t bytes)
+{
+	snprintf(buf, bytes, "Leave out the normalizer: the mean is then over what counts, and %s.",
+		 OUTCOME(s));
+}
+
 static bool change_zero_empty_mean(const struct loss_eval *e, struct trial *trial)
 {
 	trial->spec.common.on_empty = LOSS_EMPTY_ZERO;
@@ -713,6 +725,13 @@ static const struct remedy remedies[] = {
 		.answers = ANSWERS(DIV_ZERO) | ANSWERS(SMOOTHING_DECIDED),
 		.change = change_smooth_denominator,
 		.say = say_smooth_denominator,
+		.proposes_spec = true,
+	},
+	{
+		.row = {.action = "drop_normalizer", .doc = "Divide by what counts."},
+		.answers = ANSWERS(DIV_ZERO),
+		.change = change_drop_normalizer,
+		.say = say_drop_normalizer,
 		.proposes_spec = true,
 	},
 	{

@@ -71,6 +71,17 @@ class Routes(ServerTest):
         for path in ("/healthz%", "/healthz%7", "/healthz%zz"):
             self.assertEqual(self.server.get(path).status, 404)
 
+    def test_a_whole_address_is_its_path(self):
+        for target, status in (
+            ("http://elsewhere:1/healthz", 200),
+            ("HTTPS://elsewhere/healthz?q=/", 200),
+            ("http://elsewhere", 404),
+            ("http://elsewhere/nowhere", 404),
+            ("ftp://elsewhere/healthz", 404),
+        ):
+            replies = self.server.raw(head("GET", target, "HTTP/1.1", "Connection: close"))
+            self.assertEqual([reply.status for reply in replies], [status], target)
+
     def test_query_is_no_part_of_the_path(self):
         self.assertEqual(self.server.get("/healthz?x=1&y").status, 200)
 
