@@ -5,33 +5,35 @@ import time
 
 from batches import Batch
 from report import Table, Target
-from servers import Request, load, lossd
+from servers import Request, load, lossd, plain_http
 
 MIB = 1 << 20
 
 
 def growth_table(folder, scratch):
     table = Table("Growth", "elements", "JSON, ns an element", "binary, ns an element",
+                  "plain HTTP, ns an element",
                   note="One request of `cross_entropy` with gradient, alone, 1000 classes; the "
-                       "least time of several.")
+                       "least time of several. Plain HTTP moves the bytes of the binary request, "
+                       "and does nothing with them.")
     block = Batch(100, 1000)
     rows = ",".join("[" + ",".join("%.6g" % x for x in row) + "]" for row in block.logits)
     targets = ",".join(map(str, block.targets.tolist()))
     times = []
-    with lossd(folder, "--workers", "2") as server:
+    with lossd(folder, "--workers", "2") as server, plain_http(folder) as plain:
         for repeats in (1, 10, 100, 1000):
             n = 100 * repeats
             body = ('{"loss":"cross_entropy","logits":[' + ",".join([rows] * repeats) +
                     '],"targets":[' + ",".join([targets] * repeats) + "]}").encode()
             text = Request(scratch, "growth.json", "/v1/evaluate", body)
             binary = Batch.repeated(block, repeats).binary(scratch)
-            seconds = [load(folder, scratch, server, post, 1, 2e-8 * n * 1000 + 1)[0]["min_s"]
-                       for post in (text, binary)]
+            seconds = [load(folder, scratch, to, post, 1, 2e-8 * n * 1000 + 1)[0]["min_s"]
+                       for to, post in ((server, text), (server, binary), (plain, binary))]
             times.append([1e9 * s / (1000 * n) for s in seconds])
             table.add(f"10^{len(str(1000 * n)) - 1}", *times[-1])
     spread = [max(column) / min(column) for column in zip(*times)]
     table.add("most : least", Target(spread[0], 1.2, at_most=True),
-              Target(spread[1], 1.2, at_most=True))
+              Target(spread[1], 1.2, at_most=True), spread[2])
     return table
 
 
