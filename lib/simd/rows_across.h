@@ -57,7 +57,7 @@ INLINE int64_t group_at(int64_t c, int64_t i, int *again)
 }
 
 /* The largest score; the row of `keep`, if any, is fetched on the way. */
-static NOINLINE real across_max(const real *x, int64_t c, const real *keep)
+INLINE real across_max(const real *x, int64_t c, const real *keep)
 {
 	struct gmax max = gmax_init();
 	int again;
@@ -74,7 +74,7 @@ static NOINLINE real across_max(const real *x, int64_t c, const real *keep)
 
 /* The sum of exp(x - max); the terms stay in `keep` where there is room for
  * it.  What lies `ahead` of both is fetched. */
-static NOINLINE double across_exp_sum(const real *x, int64_t c, real max, real *keep, int64_t ahead)
+INLINE double across_exp_sum(const real *x, int64_t c, real max, real *keep, int64_t ahead)
 {
 	struct exp_acc sum = exp_acc_zero();
 	int again;
@@ -97,6 +97,24 @@ static NOINLINE double across_exp_sum(const real *x, int64_t c, real max, real *
 		}
 	}
 	return exp_acc_sum(&sum);
+}
+
+/* The same of the rows that count: one call for all of them. */
+static NOINLINE void across_maxima(struct rows *g, const real *x, int64_t c, const real *keep)
+{
+	for (int k = 0; k < g->n; k++)
+		if (g->unit[k] != 0)
+			g->max[k] = across_max(x + k * c, c, keep ? keep + k * c : NULL);
+}
+
+static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, real *keep,
+				     int64_t ahead)
+{
+	for (int k = 0; k < g->n; k++)
+		if (g->unit[k] != 0)
+			g->s_1[k] = (real)(across_exp_sum(x + k * c, c, g->max[k],
+							  keep ? keep + k * c : NULL, ahead) -
+					   1);
 }
 
 /* ---- Hard targets --------------------------------------------------------- */
@@ -390,16 +408,12 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 	struct rows g;
 
 	rows_init(&g, e, first, n);
-	for (int k = 0; k < n && is_softmax(kind); k++)
-		if (g.unit[k] != 0)
-			g.max[k] = across_max(x + k * e->c, e->c, keep ? grad + k * e->c : NULL);
-	if (is_softmax(kind))
+	if (is_softmax(kind)) {
+		across_maxima(&g, x, e->c, keep ? grad : NULL);
 		rows_find_masked(&g, e, &sums->flags);
-	for (int k = 0; k < n && is_softmax(kind) && !kind.dense; k++)
-		if (g.unit[k] != 0)
-			g.s_1[k] = (real)(across_exp_sum(x + k * e->c, e->c, g.max[k],
-							 keep ? grad + k * e->c : NULL, ahead) -
-					  1);
+		if (!kind.dense)
+			across_exp_sums(&g, x, e->c, keep ? grad : NULL, ahead);
+	}
 	if (!kind.dense)
 		across_hard(&g, e, kind, x, sums);
 	for (int k = 0; k < n; k++) {
