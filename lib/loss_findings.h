@@ -195,8 +195,8 @@
 	  ARTICLE("Lower the learning rate."), \
 	  CURE("Scale the logits down.")) \
 	X(LOG_FLOORED, "log_floored", WARNING, "log", \
-	  "A clamp of the log decided the value (BCE: -100).", \
-	  "{where}: the clamp of the log at -100 decided the value.", \
+	  "A clamp decided the value of a log (BCE: -100; msle: a number below 0).", \
+	  "{where}: a clamp decided the value of the log.", \
 	  CURE("Pass logits and let the loss activate them."), \
 	  ARTICLE("Clamp the probabilities from both sides: [1e-7, 1 - 1e-7].")) \
 	X(NEAR_OVERFLOW_FLOAT16, "near_overflow_float16", INFO, "input", \
@@ -291,7 +291,7 @@
 	  ARTICLE("Use another loss, such as cross entropy beside dice.")) \
 	X(GRADIENT_ZERO_BUT_LOSS_HIGH, "gradient_zero_but_loss_high", WARNING, "gradient", \
 	  "A loss is high and its gradient exactly 0: learning cannot move it.", \
-	  "{where}: loss {loss} and a gradient of exactly 0: the activation is saturated, learning cannot move it.", \
+	  "{where}: loss {loss} and a gradient of exactly 0: what it goes through is saturated or clamped, and learning cannot move it.", \
 	  ARTICLE("Use another loss, such as bce_with_logits, whose gradient does not saturate."), \
 	  CURE("Scale the logits down.")) \
 	X(GRADIENT_ALL_ZERO, "gradient_all_zero", WARNING, "gradient", \

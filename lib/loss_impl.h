@@ -332,6 +332,7 @@ struct loss_impl {
 	double (*class_factor)(const void *params, int64_t k);
 	bool weight_sum;     /* rowwise: the mean divides by the weights of the targets */
 	bool loss_per_class; /* rowwise: `none` answers one number per class */
+	bool is_bounded;     /* a row costs a finite number, however wrong it is */
 	bool balances;       /* it is itself an answer to classes of unequal size */
 	/* Another family for logits than for log-probabilities. */
 	const struct loss_family *logits_family;

@@ -4,6 +4,8 @@
 LOSS(cross_entropy)
 LOSS(nll_loss)
 LOSS(softmax_focal)
+LOSS(poly1_cross_entropy)
+LOSS(generalized_cross_entropy)
 
 /* Binary and multi-label. */
 LOSS(binary_cross_entropy)
@@ -14,12 +16,18 @@ LOSS(sigmoid_focal)
 
 /* Segmentation and overlap. */
 LOSS(dice)
+LOSS(tversky)
 
 /* Regression. */
 LOSS(l1)
 LOSS(mse)
 LOSS(smooth_l1)
 LOSS(huber)
+LOSS(log_cosh)
+LOSS(quantile)
+LOSS(msle)
+LOSS(mape)
+LOSS(poisson_nll)
 
 /* Distributions. */
 LOSS(kl_div)

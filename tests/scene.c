@@ -54,10 +54,16 @@ static bool is_binary(const struct scene *scene)
 
 /* ---- Predictions ------------------------------------------------------------ */
 
+/* Is the loss made for numbers above 0 there? */
+static bool is_positive(const struct scene *scene, int input)
+{
+	return scene->loss->inputs[input].kind == LOSS_KIND_POSITIVE;
+}
+
 static double typical(struct scene *scene, enum scene_kind kind)
 {
 	bool is_real = scene->form == LOSS_ROLE_INPUT;
-	double value = scene_bell(scene);
+	double value = is_positive(scene, 0) ? 0.1 + draw_uniform(&scene->seed) : scene_bell(scene);
 
 	switch (kind) {
 	case SCENE_LARGE:
@@ -151,7 +157,9 @@ static void fill_targets(struct scene *scene)
 		fill_binary(scene, numbers->values);
 	else
 		for (int64_t i = 0; i < scene->elements; i++)
-			numbers->values[i] = scene_bell(scene);
+			numbers->values[i] = is_positive(scene, 1)
+						     ? 0.25 + 2 * draw_uniform(&scene->seed)
+						     : scene_bell(scene);
 }
 
 /* ---- What is unusual -------------------------------------------------------- */
@@ -304,6 +312,8 @@ static bool takes_large(const struct scene *scene)
 {
 	bool is_overlap = is_binary(scene) && !strcmp(scene->loss->family, "segmentation");
 
+	if (scene->loss->traits & LOSS_HAS_EXP)
+		return false;
 	return scene->form == LOSS_ROLE_INPUT || (scene->form == LOSS_ROLE_LOGITS && !is_overlap);
 }
 
@@ -331,6 +341,9 @@ bool scene_init(struct scene *scene, const struct loss *loss, enum scene_kind ki
 	switch (kind) {
 	case SCENE_LARGE:
 		return takes_large(scene);
+	case SCENE_TINY:
+	case SCENE_ZERO:
+		return !is_positive(scene, 0);
 	case SCENE_SOLVED:
 		return solve(scene);
 	case SCENE_MASKED_CLASSES:

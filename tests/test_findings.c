@@ -255,6 +255,22 @@ static const struct {
 	{"target_at_masked_class",
 	 "{'loss': 'kl_div', 'log_probs': [[0, -Infinity]], 'targets': [[0.5, 0.5]]" AUTO,
 	 "{'severity': 'error', 'count': 1, 'at': [[0, 1]]}"},
+	{"target_at_masked_class",
+	 "{'loss': 'gce', 'logits': [[1, 0], [0, -Infinity]], 'targets': [0, 1]" AUTO,
+	 "{'severity': 'warning', 'count': 1, 'at': [[1]],"
+	 " 'operands': {'target': 1, 'class': 1, 'logits': '-Infinity'}}"},
+	{"exp_overflow", "{'loss': 'poisson_nll', 'input': [1, 100], 'targets': [2, 3]" AUTO,
+	 "{'severity': 'error', 'count': 1, 'at': [[1]],"
+	 " 'operands': {'input': 100, 'targets': 3}}"},
+	{"inf_minus_inf", "{'loss': 'poisson_nll', 'input': [1, Infinity], 'targets': [2, 3]" AUTO,
+	 "{'count': 1, 'at': [[1]], 'because': ['input_pos_inf']}"},
+	{"domain",
+	 "{'loss': {'name': 'poisson_nll', 'log_input': false}, 'input': [1, -2],"
+	 " 'targets': [2, 3]" AUTO,
+	 "{'severity': 'error', 'count': 1, 'at': [[1]]}"},
+	{"log_floored", "{'loss': 'msle', 'input': [1, -2], 'targets': [2, 3]" AUTO,
+	 "{'severity': 'warning', 'count': 1, 'at': [[1]],"
+	 " 'operands': {'input': -2, 'targets': 3}}"},
 	{"infeasible_alignment",
 	 "{'loss': 'ctc', 'logits': [[[0, 1, 0], [0, 1, 0]], [[1, 0, 0], [1, 0, 0]]],"
 	 " 'targets': [[1, 2], [1, 1]]" AUTO,
@@ -488,6 +504,10 @@ static const struct {
 	 "{'loss': 'ce', 'logits': [[-Infinity, 1], [1, 0]], 'targets': [1, 0]" FULL},
 	{"target_at_masked_class",
 	 "{'loss': 'ce', 'logits': [[-Infinity, 1]], 'targets': [0], 'weight': [0, 1]" FULL},
+	{"target_at_masked_class",
+	 "{'loss': 'gce', 'logits': [[1, 0], [0, -Infinity]], 'targets': [0, 0]" FULL},
+	{"exp_overflow", "{'loss': 'poisson_nll', 'input': [1, 88], 'targets': [2, 3]" FULL},
+	{"log_floored", "{'loss': 'msle', 'input': [1, 0], 'targets': [2, 0]" FULL},
 	{"infeasible_alignment",
 	 "{'loss': 'ctc', 'logits': [[[0, 1, 0]], [[1, 0, 0]], [[0, 1, 0]]],"
 	 " 'targets': [[1, 1]]" FULL},
@@ -751,6 +771,7 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 	struct numbers *x = &question->inputs[0].numbers, *y = &question->inputs[1].numbers;
 	enum loss_role form = question->inputs[0].role;
 	bool logits = form == LOSS_ROLE_LOGITS || form == LOSS_ROLE_INPUT;
+	bool positive = question->spec.loss->inputs[0].kind == LOSS_KIND_POSITIVE;
 	int64_t c = x->rank > 1 ? x->shape[1] : x->shape[0];
 	bool has_rows = y->index && question->spec.loss->traits & LOSS_HAS_CLASSES;
 
@@ -759,7 +780,8 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 	case SPICES:
 		return true;
 	case EXTREME: /* dice is stuck with such logits, and says so */
-		if (!logits || question->spec.loss->impl->family == &loss_overlap_family)
+		if (!logits || question->spec.loss->impl->family == &loss_overlap_family ||
+		    question->spec.loss->traits & LOSS_HAS_EXP || positive)
 			return false;
 		for (int64_t i = 0; i < x->count; i += 3)
 			x->values[i] = draw_uniform(seed) < 0.5 ? -1e4 : 1e4;
@@ -779,7 +801,7 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 		}
 		return true;
 	case WHOLE:
-		if (!logits)
+		if (!logits || positive)
 			return false;
 		for (int64_t i = 0; i < x->count; i++)
 			x->values[i] = floor(4 * draw_uniform(seed));

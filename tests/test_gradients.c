@@ -26,6 +26,7 @@
 #include <check.h>
 
 #include "golden.h"
+#include "loss_impl.h"
 
 Suite *gradients_suite(void);
 
@@ -90,15 +91,32 @@ static double power_of_two_below(double x)
 	return ldexp(1, exponent - 1);
 }
 
+/* What is small by itself, and the loss adds so that a number is not 0. */
+static double eps_of(const struct question *q)
+{
+	const struct loss_param_row *row;
+	double eps = 0;
+	bool is_common;
+
+	for (size_t i = 0; (row = loss_param_at(q->spec.loss, i, &is_common)); i++)
+		if (row->is_eps || (!strcmp(row->name, "eps") && row->init < STEP))
+			eps = fmax(eps, loss_param_number(&q->spec, row->name, 0));
+	return eps;
+}
+
 /* A power of two, so that x + step is exact; small beside numbers that have a
  * logarithm, large enough beside huge ones to change them. */
-static double step_at(enum loss_role role, double x)
+static double step_at(const struct question *q, enum loss_role role, double x)
 {
 	double step = STEP, room = fabs(x);
 
 	if (role == LOSS_ROLE_PROBS)
 		room = fmin(x, 1 - x);
-	if ((role == LOSS_ROLE_PROBS || role == LOSS_ROLE_TARGETS) && room > 0 && room / 64 < step)
+	if (role == LOSS_ROLE_PROBS || role == LOSS_ROLE_INPUT)
+		room = fmax(room, 0) + eps_of(q);
+	else if (role != LOSS_ROLE_TARGETS)
+		room = 0;
+	if (room > 0 && room / 64 < step)
 		step = power_of_two_below(room / 64);
 	return fmax(step, power_of_two_below(fabs(x)) * 0x1p-40);
 }
@@ -122,7 +140,7 @@ static double slope_towards(struct probe *p, int input, int64_t at, double step,
 
 static struct slopes slopes_at(struct probe *p, int input, int64_t at)
 {
-	double step = step_at(p->e.question->inputs[input].role,
+	double step = step_at(p->e.question, p->e.question->inputs[input].role,
 			      p->e.question->inputs[input].numbers.values[at]);
 	double largest = fmax(fabs(p->here), p->size);
 	struct slopes s;

@@ -1,4 +1,6 @@
 /* Findings about rows of class scores: masks, and targets behind them. */
+#include <stdio.h>
+
 #include "diagnose.h"
 
 static int64_t score_at(const struct loss_eval *e, int64_t row, int64_t k)
@@ -99,17 +101,33 @@ static void look_at_row(struct diagnosis *d, int64_t row)
 		add(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS, row, k);
 }
 
+static void say_bounded(struct diagnosis *d)
+{
+	struct loss_finding *finding;
+
+	if (!finding_exists(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS))
+		return;
+	finding = finding_of(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS, d->e->form);
+	finding->severity = LOSS_WARNING;
+	snprintf(finding->message, sizeof finding->message,
+		 "The target is a class of probability 0: it costs the most there is, and has no "
+		 "gradient.");
+}
+
 void find_in_rows(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	bool is_nan = e->spec.common.on_masked_row == LOSS_MASKED_NAN;
+	bool bad_ones = is_nan && !e->spec.loss->impl->is_bounded;
 
-	if (!is_rowwise(e) || e->form == LOSS_ROLE_PROBS || (is_nan && !d->nonfinite_losses) ||
+	if (!is_rowwise(e) || e->form == LOSS_ROLE_PROBS || (bad_ones && !d->nonfinite_losses) ||
 	    d->inputs[0].neg_inf + d->inputs[0].pos_inf == 0)
 		return;
 	for (int64_t row = 0; row < e->n * e->d; row++)
-		if (row_counts(e, row) && (!is_nan || slot_is_bad(d, row)))
+		if (row_counts(e, row) && (!bad_ones || slot_is_bad(d, row)))
 			look_at_row(d, row);
+	if (e->spec.loss->impl->is_bounded)
+		say_bounded(d);
 	if (!is_nan && finding_exists(d, LOSS_FINDING_ALL_MASKED_ROW))
 		finding_of(d, LOSS_FINDING_ALL_MASKED_ROW, e->form)->severity = LOSS_WARNING;
 	if (finding_exists(d, LOSS_FINDING_INF_MINUS_INF))

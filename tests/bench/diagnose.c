@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "draw.h"
+#include "loss_impl.h"
 #include "scene.h"
 
 enum { PLANTED_MAX = 4096, LOCATIONS = 16 };
@@ -100,9 +101,21 @@ static bool is_overlap(const struct scene *scene)
 	return has_param(scene, "smooth_dr");
 }
 
+/* However wrong a row is, it costs no more than 1 / q. */
+static bool is_bounded(const struct scene *scene)
+{
+	return scene->loss->impl->is_bounded;
+}
+
 static bool is_balanced(const struct scene *scene)
 {
-	return has_sigmoid(scene) && has_param(scene, "beta");
+	return has_sigmoid(scene) && has_param(scene, "beta") && !is_overlap(scene);
+}
+
+/* What is not above 0 counts as something else. */
+static bool is_positive(const struct scene *scene)
+{
+	return scene->loss->inputs[0].kind == LOSS_KIND_POSITIVE;
 }
 
 static bool is_mining(const struct scene *scene)
@@ -153,7 +166,8 @@ static bool pos_inf_inputs(struct scene *scene, struct planted *planted)
 
 static bool neg_inf_inputs(struct scene *scene, struct planted *planted)
 {
-	return scene->form == LOSS_ROLE_INPUT && set_elements(scene, planted, -INFINITY);
+	return scene->form == LOSS_ROLE_INPUT && !is_positive(scene) &&
+	       set_elements(scene, planted, -INFINITY);
 }
 
 static bool narrowed_inputs(struct scene *scene, struct planted *planted)
@@ -416,7 +430,7 @@ static bool exps_overflow(struct scene *scene, struct planted *planted)
 /* Residuals of twice the largest float32. */
 static bool residuals_overflow(struct scene *scene, struct planted *planted)
 {
-	if (scene->form != LOSS_ROLE_INPUT)
+	if (scene->form != LOSS_ROLE_INPUT || scene->loss->inputs[1].kind == LOSS_KIND_POSITIVE)
 		return false;
 	choose(scene, planted, scene->elements, NULL);
 	for (int64_t i = 0; i < planted->count; i++) {
@@ -657,7 +671,7 @@ static bool nan_gradients(struct scene *scene, struct planted *planted)
 
 static bool huge_gradients(struct scene *scene, struct planted *planted)
 {
-	return probabilities_of_0(scene, planted, 1e-12);
+	return !is_bounded(scene) && probabilities_of_0(scene, planted, 1e-12);
 }
 
 static bool tiny_gradients(struct scene *scene, struct planted *planted)
@@ -776,7 +790,7 @@ static bool logit_near_float32(struct scene *scene, struct planted *planted)
 
 static bool subnormal_inputs(struct scene *scene, struct planted *planted)
 {
-	if (scene->form != LOSS_ROLE_INPUT || scene->elements < 16)
+	if (scene->form != LOSS_ROLE_INPUT || is_positive(scene) || scene->elements < 16)
 		return false;
 	for (int64_t i = 0; i < scene->elements; i++) {
 		scene_x(scene)[i] = 1e-40 * (1 + draw_uniform(&scene->seed));
@@ -799,7 +813,7 @@ static bool cancelling_terms(struct scene *scene, struct planted *planted)
 static bool large_logits(struct scene *scene, struct planted *planted)
 {
 	(void)planted;
-	if (!has_logit_rows(scene) || scene->c < 4 || scene->rows < 40)
+	if (!has_logit_rows(scene) || is_bounded(scene) || scene->c < 4 || scene->rows < 40)
 		return false;
 	for (int64_t i = 0; i < scene->elements; i++)
 		scene_x(scene)[i] *= 8;

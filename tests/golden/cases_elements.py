@@ -5,6 +5,7 @@ from case import Case, narrow
 
 INF = float("inf")
 SIZES = (1, 15, 16, 17, 33)
+OVERLAPS = ("dice", "tversky")
 
 
 class Elements:
@@ -66,9 +67,9 @@ class Elements:
         self.add("empty batch, on_empty zero", {"reduction": "mean", "on_empty": "zero"}, x=none,
                  targets=none, check=False)
         self.add("empty batch, sum", {"reduction": "sum"}, x=none, targets=none,
-                 check=self.loss != "dice")
+                 check=self.loss not in OVERLAPS)
         self.add("empty batch, none", {"reduction": "none"}, x=none, targets=none,
-                 check=self.loss != "dice")
+                 check=self.loss not in OVERLAPS)
 
 
 def logits(rng, shape):
@@ -328,6 +329,32 @@ def dice():
     return e.cases
 
 
+def tversky():
+    e = Elements("tversky", "probs", 46, probs, hard)
+    rng = e.rng
+    e.sizes(lambda n: (2, n)), e.reductions(), e.empty((0, 2, 3))
+    e.add("more than one block of pixels", {"reduction": "sum"}, role="logits",
+          x=narrow(np.round(logits(rng, (3, 1000)), 1)), targets=hard(rng, (3, 1000)))
+    e.add("soft targets", x=narrow(probs(rng, (3, 5))), targets=narrow(soft(rng, (3, 5))))
+    for params in ({"alpha": 0.25, "beta": 0.75}, {"alpha": 1, "beta": 1}, {"alpha": 0, "beta": 1},
+                   {"smooth_nr": 0.5}, {"smooth_dr": 0.25}, {"smooth_nr": 0, "smooth_dr": 0},
+                   {"include_background": False}, {"batch": True},
+                   {"batch": True, "include_background": False}):
+        name = ", ".join(f"{k} {v}" for k, v in params.items())
+        e.add(name, params, **e.both((3, 2, 2, 3)))
+        e.add("given logits, " + name, {"reduction": "sum", **params}, role="logits",
+              x=narrow(logits(rng, (2, 3, 5))), targets=hard(rng, (2, 3, 5)))
+    for reduction in ("none", "mean", "sum"):
+        e.add(f"given logits, {reduction}", {"reduction": reduction}, role="logits",
+              x=narrow(logits(rng, (3, 1, 4, 5))), targets=hard(rng, (3, 1, 4, 5)))
+    e.add("one vector is one sample", {"reduction": "none"}, **e.both((9,)))
+    e.add("nothing predicted and nothing there", {"reduction": "none"}, x=np.zeros((2, 4)),
+          targets=np.zeros((2, 4)), note="costs 0 where the smoothings are the same")
+    e.add("mask by sample", **e.both((3, 5)), mask=np.array([1.0, 0, 1]))
+    e.add("sample_weight", **e.both((3, 5)), sample_weight=np.array([0.5, 0, 2]))
+    return e.cases
+
+
 # ---- Regression -------------------------------------------------------------
 
 def regression(loss, seed):
@@ -363,6 +390,83 @@ def smooth_l1():
     return e.cases
 
 
+def log_cosh():
+    e = regression("log_cosh", 41)
+    e.add("around the turn between its two forms, and far away", {"reduction": "none"},
+          x=np.array([7.999, 8.0, 8.001, -8.0, 1, 0.1, 90, -1000, 1e30]), targets=np.zeros(9))
+    return e.cases
+
+
+def quantile():
+    e = regression("quantile", 42)
+    for tau in (0.05, 0.5, 0.9):
+        e.add(f"tau {tau}", {"tau": float(np.float32(tau)), "reduction": "none"}, **e.both((17,)))
+    return e.cases
+
+
+def positive(rng, shape):
+    return rng.uniform(0.01, 5, shape)
+
+
+def msle():
+    e = Elements("msle", "input", 43, positive, positive)
+    e.sizes(), e.reductions(), e.masking(), e.empty(), e.broken([np.nan, INF])
+    e.add("gradient of the targets", **e.both((3, 4)), wanted=["input", "targets"])
+    e.add("below eps", {"reduction": "none"}, x=np.array([-3, -0.5, 0, 1e-9, 2, 2.0]),
+          targets=np.array([2, 0, -1, 3, -2, 0.0]), wanted=["input", "targets"])
+    e.add("eps 0.25", {"eps": 0.25, "reduction": "none"}, **e.both((17,)))
+    e.add("large numbers", {"reduction": "none"}, x=np.array([1e10, 1e30, 3.0]),
+          targets=np.array([1.0, 1e20, 1e30]))
+    return e.cases
+
+
+def mape():
+    e = Elements("mape", "input", 44, normal, positive)
+    e.sizes(), e.reductions(), e.masking(), e.empty(), e.broken([np.nan, INF])
+    e.add("targets of both signs, and their gradient", {"reduction": "none"}, **{
+        "x": narrow(normal(e.rng, (3, 4))), "targets": narrow(normal(e.rng, (3, 4)))},
+          wanted=["input", "targets"])
+    e.add("targets of 0 and nearly", {"reduction": "none"}, x=np.array([1, -1, 0, 1e-9, 2.0]),
+          targets=np.array([0, 0, 0, 1e-8, -1e-9]), wanted=["input", "targets"],
+          check=False, note="a target below eps has no gradient through the denominator")
+    e.add("eps 0.5", {"eps": 0.5, "reduction": "none"}, **e.both((17,)))
+    return e.cases
+
+
+def counts(rng, shape):
+    return rng.integers(0, 9, shape)
+
+
+def poisson_nll():
+    e = Elements("poisson_nll", "input", 45, normal, counts)
+    e.sizes(), e.reductions(), e.masking(), e.empty(), e.broken([np.nan, INF])
+    e.add("gradient of the targets", **e.both((3, 4)), wanted=["input", "targets"])
+    e.add("targets between counts, and below 0", {"reduction": "none"}, **{
+        "x": narrow(normal(e.rng, (17,))), "targets": narrow(normal(e.rng, (17,)))})
+    for log_input in (True, False):
+        for full in (True, False):
+            draw = normal if log_input else positive
+            for reduction in ("none", "mean"):
+                e.add(f"log_input {log_input}, full {full}, {reduction}",
+                      {"log_input": log_input, "full": full, "reduction": reduction},
+                      x=narrow(draw(e.rng, (19,))), targets=counts(e.rng, (19,)),
+                      wanted=["input"] if full else ["input", "targets"])
+    e.add("full, gradient of the targets", {"full": True}, x=narrow(normal(e.rng, (9,))),
+          targets=2 + counts(e.rng, (9,)), wanted=["input", "targets"])
+    e.add("Stirling begins above 1", {"full": True, "reduction": "none"},
+          x=np.zeros(5), targets=np.array([0, 0.5, 1, 1.25, 60]))
+    e.add("rates of 0", {"log_input": False, "reduction": "none"}, x=np.array([0, 0, 1e-8]),
+          targets=np.array([0.0, 2, 3]))
+    e.add("rates of 0 without eps", {"log_input": False, "eps": 0.0, "reduction": "none"},
+          x=np.array([0.0, 0, -1]), targets=np.array([0.0, 2, 0]), check=False,
+          note="a count of 0 leaves out the log")
+    e.add("rates whose logarithm is -Infinity", {"reduction": "none"}, x=np.array([-INF, -INF]),
+          targets=np.array([0.0, 1]), check=False, note="a count of 0 leaves out the product")
+    e.add("large rates", {"reduction": "none"}, x=np.array([20.0, 80, -80]),
+          targets=np.array([1e8, 1, 3]))
+    return e.cases
+
+
 def huber():
     e = regression("huber", 20)
     for delta in (0.25, 1.0, 3.0):
@@ -373,5 +477,5 @@ def huber():
 
 
 FILES = {f.__name__: f for f in (binary_cross_entropy, bce_with_logits, balanced_bce,
-                                 ohem_balanced_bce, sigmoid_focal, dice, l1, mse, smooth_l1,
-                                 huber)}
+                                 ohem_balanced_bce, sigmoid_focal, dice, tversky, l1, mse,
+                                 smooth_l1, huber, log_cosh, quantile, msle, mape, poisson_nll)}

@@ -274,6 +274,32 @@ def softmax_focal(params, targets, logits=None, probs=None, log_probs=None, weig
     return classify(prediction, targets, weight, params, view, term, weight_sum=False)
 
 
+@formula
+def poly1_cross_entropy(params, targets, logits=None, probs=None, log_probs=None, weight=None):
+    prediction, view = scores_of(logits, probs, log_probs)
+    eps = mpf(params.get("eps", 2.0))
+
+    def term(softmax, c):
+        return eps * softmax.not_p(c) - softmax.log_p_exact(c)
+
+    return classify(prediction, targets, weight, params, view, term, weight_sum=False)
+
+
+@formula
+def generalized_cross_entropy(params, targets, logits=None, probs=None, log_probs=None,
+                              weight=None):
+    prediction, view = scores_of(logits, probs, log_probs)
+    q = mpf(params.get("q", 0.5))
+
+    def term(softmax, c):
+        log_p = softmax.log_p_exact(c)
+        if log_p.value == -INF:
+            return custom(1 / q, (log_p, mpf(0)))
+        return custom(-mpmath.expm1(q * log_p.value) / q, (log_p, -mpmath.exp(q * log_p.value)))
+
+    return classify(prediction, targets, weight, params, view, term, weight_sum=False)
+
+
 # ---- Elements ---------------------------------------------------------------
 
 def elementwise(function, *arrays):
@@ -411,10 +437,67 @@ def smooth_l1_of(d, params):
     return d * d / (2 * mpf(beta)) if size.value < beta else size - mpf(beta) / 2
 
 
+def log_cosh_of(d, _params):
+    if mpmath.isinf(d.value) or mpmath.isnan(d.value):
+        return absolute(d)
+    return custom(mpmath.log(mpmath.cosh(d.value)), (d, mpmath.tanh(d.value)))
+
+
+def quantile_of(d, params):
+    """Of x - y: what is too low costs tau."""
+    tau = mpf(params.get("tau", 0.5))
+    return tau * -d if d.value < 0 else (1 - tau) * absolute(d)
+
+
 FORMULAS["l1"] = difference(lambda d, _params: absolute(d))
 FORMULAS["mse"] = difference(square)
 FORMULAS["huber"] = difference(huber_of)
 FORMULAS["smooth_l1"] = difference(smooth_l1_of)
+FORMULAS["log_cosh"] = difference(log_cosh_of)
+FORMULAS["quantile"] = difference(quantile_of)
+
+
+@formula
+def msle(params, input, targets):
+    eps = mpf(params.get("eps", 1e-7))
+
+    def logarithm(x):
+        return log1p(lift(eps)) if x.value < eps else log1p(x)
+
+    def element(x, y):
+        d = logarithm(x) - logarithm(y)
+        return d * d
+
+    return elementwise(element, input, targets)
+
+
+@formula
+def mape(params, input, targets):
+    eps = mpf(params.get("eps", 1e-7))
+
+    def element(x, y):
+        size = absolute(y)
+        return 100 * absolute(x - y) / (lift(eps) if size.value < eps else size)
+
+    return elementwise(element, input, targets)
+
+
+@formula
+def poisson_nll(params, input, targets):
+    def element(x, y):
+        log_rate, rate = x, x
+        if params.get("log_input", True):
+            rate = exp(x)
+        else:
+            raised = x + mpf(params.get("eps", 1e-8))
+            log_rate = log(raised) if raised.value > 0 or y.value != 0 else lift(-INF)
+        left_out = y.value == 0 and mpmath.isinf(log_rate.value)
+        parts = [rate] if left_out else [rate, -y * log_rate]
+        if params.get("full", False) and y.value > 1:
+            parts += [y * log(y), -y, 0.5 * (log(y) + mpmath.log(2 * mpmath.pi))]
+        return total(parts)
+
+    return elementwise(element, input, targets)
 
 
 def kl_term(log_q, y, log_target):
@@ -528,8 +611,17 @@ def overlap(pairs, params):
     return 1 - top / (areas + params.get("smooth_dr", 0.002))
 
 
-@formula
-def dice(params, targets, probs=None, logits=None):
+def tversky_of(pairs, params):
+    """1 - (I + nr) / (I + alpha FP + beta FN + dr) over the (p, y) pairs of one region."""
+    alpha, beta = mpf(params.get("alpha", 0.5)), mpf(params.get("beta", 0.5))
+    inside = total(p * y for p, y in pairs)
+    wrong = total(p for p, _ in pairs) - inside
+    missed = total(y for _, y in pairs) - inside
+    below = total([inside, alpha * wrong, beta * missed, lift(params.get("smooth_dr", 1e-5))])
+    return 1 - (inside + params.get("smooth_nr", 1e-5)) / below
+
+
+def by_region(of_region, params, targets, probs=None, logits=None):
     """A vector is one sample; a single region has a loss without an axis."""
     form, prediction = prediction_of(probs, logits)
     one = prediction.ndim == 1 or params.get("batch", False)
@@ -545,9 +637,19 @@ def dice(params, targets, probs=None, logits=None):
         regions = [sum(regions, [])]
     losses = np.empty(len(regions), dtype=object)
     for i, pairs in enumerate(regions):
-        losses[i] = overlap(pairs, params)
+        losses[i] = of_region(pairs, params)
     losses = losses.reshape(()) if one else losses
     return losses, np.ones(losses.shape, dtype=object)
+
+
+@formula
+def dice(params, **inputs):
+    return by_region(overlap, params, **inputs)
+
+
+@formula
+def tversky(params, **inputs):
+    return by_region(tversky_of, params, **inputs)
 
 
 # ---- Hard negatives ---------------------------------------------------------

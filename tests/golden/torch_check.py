@@ -82,6 +82,36 @@ def spread(weight, like):
     return None if weight is None else weight.expand_as(like)
 
 
+def of_rows(function, params, targets, logits=None, probs=None, log_probs=None, weight=None):
+    """The mean over rows of what `function` makes of log p, summed over the targets."""
+    given = to_axis_1(next(x for x in (logits, probs, log_probs) if x is not None), params)
+    axis = 0 if given.dim() == 1 else 1
+    c = given.shape[axis]
+    log_p = (F.log_softmax(given, axis) if logits is not None
+             else given.log() if probs is not None else given)
+    if targets.is_floating_point():
+        keep, q = torch.ones(()), to_axis_1(targets, params)
+    else:
+        keep = (targets != params.get("ignore_index", -100)).double()
+        q = one_hot(targets * keep.long(), c).double() * keep.unsqueeze(axis)
+    factor = torch.ones(c, dtype=torch.float64) if weight is None else weight
+    shape = [c if i == axis else 1 for i in range(given.dim())]
+    rows = (factor.view(shape) * q * function(log_p)).sum(axis)
+    if params["reduction"] == "mean":
+        return rows.sum() / params.get("normalizer", keep.sum() if keep.dim() else rows.numel())
+    return reduce_(rows, params)
+
+
+def poly1_cross_entropy(params, targets, **inputs):
+    eps = params.get("eps", 2.0)
+    return of_rows(lambda log_p: eps * (1 - log_p.exp()) - log_p, params, targets, **inputs)
+
+
+def generalized_cross_entropy(params, targets, **inputs):
+    q = params.get("q", 0.5)
+    return of_rows(lambda log_p: (1 - log_p.exp() ** q) / q, params, targets, **inputs)
+
+
 def binary_cross_entropy(params, targets, probs=None, logits=None, weight=None):
     if probs is None:
         return F.binary_cross_entropy_with_logits(logits, targets, spread(weight, logits),
@@ -147,6 +177,47 @@ def dice(params, targets, probs=None, logits=None):
     losses = 1 - (2 * inside + params.get("smooth_nr", 0.0)) / (
         areas + params.get("smooth_dr", 0.002))
     return reduce_(losses[0] if one else losses, params)
+
+
+def tversky(params, targets, probs=None, logits=None):
+    p = torch.sigmoid(logits) if probs is None else probs
+    if not params.get("include_background", True):
+        p, targets = p[:, 1:], targets[:, 1:]
+    one = params.get("batch", False) or p.dim() == 1
+    shape = (1 if one else p.shape[0], -1)
+    p, y = p.reshape(shape), targets.reshape(shape)
+    hits, wrong, missed = (p * y).sum(1), (p * (1 - y)).sum(1), ((1 - p) * y).sum(1)
+    losses = 1 - (hits + params.get("smooth_nr", 1e-5)) / (
+        hits + params.get("alpha", 0.5) * wrong + params.get("beta", 0.5) * missed +
+        params.get("smooth_dr", 1e-5))
+    return reduce_(losses[0] if one else losses, params)
+
+
+def log_cosh(params, input, targets):
+    d = input - targets
+    return reduce_(d + F.softplus(-2 * d) - math.log(2), params)
+
+
+def quantile(params, input, targets):
+    tau, d = params.get("tau", 0.5), targets - input
+    return reduce_(tau * F.relu(d) + (1 - tau) * F.relu(-d), params)
+
+
+def msle(params, input, targets):
+    eps = params.get("eps", 1e-7)
+    d = torch.log(input.clamp(min=eps) + 1) - torch.log(targets.clamp(min=eps) + 1)
+    return reduce_(d ** 2, params)
+
+
+def mape(params, input, targets):
+    base = targets.abs().clamp(min=params.get("eps", 1e-7))
+    return reduce_(100 * ((targets - input) / base).abs(), params)
+
+
+def poisson_nll(params, input, targets):
+    return F.poisson_nll_loss(input, targets, log_input=params.get("log_input", True),
+                              full=params.get("full", False), eps=params.get("eps", 1e-8),
+                              reduction=params["reduction"])
 
 
 def l1(params, input, targets):
