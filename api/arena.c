@@ -128,9 +128,11 @@ void api_arena_init(struct api_arena *arena, struct api_budget *budget)
 
 void api_arena_release(struct api_arena *arena)
 {
-	while (arena->blocks)
-		block_free(arena, arena->blocks);
-	/* What is left was charged. */
+	for (struct api_arena_block *block = arena->blocks, *older; block; block = older) {
+		older = block->older;
+		free(block);
+	}
+	/* The blocks, and what was charged beside them. */
 	api_budget_give(arena->budget, arena->taken);
 	api_arena_init(arena, arena->budget);
 }

@@ -338,10 +338,9 @@ enum api_problem api_array_read_begin(struct api_reader *reader, const struct ap
 				      enum loss_dtype dtype, void *out, struct api_arena *arena)
 {
 	struct api_reader_chunk *chunks = api_arena_array(arena, array->chunks, sizeof(*chunks));
-	if (!chunks)
-		return api_arena_problem(arena);
+
 	*reader = (struct api_reader){array, dtype, out, chunks};
-	return API_PROBLEM_NONE;
+	return chunks ? API_PROBLEM_NONE : api_arena_problem(arena);
 }
 
 static void add_places(struct api_place *places, size_t *count, const struct api_place *more,
@@ -429,6 +428,7 @@ enum api_problem api_array_read(const struct api_document *doc, const struct api
 	enum api_problem problem = api_array_read_begin(&reader, array, dtype, out, arena);
 	if (problem)
 		return api_fault_set(fault, problem, "no memory to read %s", path);
+	assert(reader.chunks);
 	for (size_t i = 0; i < api_array_chunks(array); i++)
 		api_array_read_chunk(&reader, i);
 	return api_array_read_end(&reader, doc, path, tensor, stats, fault);

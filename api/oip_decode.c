@@ -78,6 +78,7 @@ static enum api_problem read_string(struct api_evaluation *ev, const json_t *nod
 {
 	const json_t *found = json_object_get(node, member);
 
+	*value = "";
 	if (!found)
 		return api_source_fail_member(source, member, fault, API_MISSING_MEMBER, "missing");
 	if (!json_is_string(found) || api_document_array(&ev->doc, found))

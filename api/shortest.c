@@ -176,12 +176,12 @@ ALWAYS_INLINE uint64_t exponent_text(int exponent, bool wide, int *bytes)
 				    "70717273747576777879"
 				    "80818283848586878889"
 				    "90919293949596979899";
-	int negative = exponent >> 31; /* all ones, or none */
+	int negative = -(exponent < 0); /* all ones, or none */
 	unsigned magnitude = (unsigned)((exponent ^ negative) - negative);
 	unsigned hundreds = wide ? magnitude * 41 >> 12 : 0;
 	uint16_t below;
 
-	memcpy(&below, pairs + 2 * (magnitude - 100 * hundreds), sizeof below);
+	memcpy(&below, pairs + (size_t)2 * (magnitude - 100 * hundreds), sizeof below);
 	uint64_t digits = ((uint64_t)',' << 16 | below) << (8 * (hundreds > 0)) |
 			  (hundreds > 0 ? '0' + hundreds : 0);
 

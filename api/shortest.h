@@ -77,7 +77,4 @@ shortest_put(char *out, const struct shortest_text *text, bool wide)
 	return out + text->bytes;
 }
 
-/* `value` is a number of that precision, and so is what reads back. */
-char *shortest_half(char *out, enum loss_precision precision, float value);
-
 #endif

@@ -85,7 +85,8 @@ static uint64_t strings_with_escapes(const char *text, size_t bytes, struct stri
 		state->escaped = state->inside && !escaped && text[i] == '\\';
 		if (text[i] == '"' && !escaped)
 			state->inside = !state->inside;
-		inside |= (uint64_t)state->inside << i;
+		if (state->inside)
+			inside |= UINT64_C(1) << i;
 	}
 	return inside;
 }

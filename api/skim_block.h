@@ -27,7 +27,8 @@ static inline struct block block_at(const char *text)
 {
 	struct block block = {0, 0, 0, 0};
 	for (int i = 0; i < 4; i++) {
-		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + 16 * i));
+		__m128i bytes =
+			_mm_loadu_si128((const __m128i *)(const void *)(text + (size_t)16 * i));
 		/* '[' | 0x20 is '{', ']' | 0x20 is '}', and no other byte becomes them. */
 		__m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
 		block.comma |= bits16(bytes, ',') << (16 * i);

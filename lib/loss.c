@@ -104,6 +104,8 @@ static enum loss_code bind_inputs(struct loss_eval *e, const struct loss_input *
 static enum loss_code find_class_axis(struct loss_eval *e, struct loss_error *err)
 {
 	const struct loss_maybe *given = &e->spec.common.class_axis;
+
+	assert(e->in[0].row);
 	const char *name = loss_role_name(e->in[0].row->role);
 	int64_t axis = e->rank == 1 ? 0 : 1;
 
@@ -327,6 +329,7 @@ static void settle_units(struct loss_eval *e)
 {
 	const struct loss_impl *impl = e->spec.loss->impl;
 
+	assert(e->family);
 	if (e->class_axis >= 0 && !impl->loss_per_class) {
 		e->unit_rank = shape_without(e, e->class_axis, e->unit_shape);
 		e->units = e->n * e->d;

@@ -142,7 +142,7 @@ static int edits(const char *a, const char *b)
 
 const char *loss_nearest_of(const char *name, const char *const *names, size_t count)
 {
-	char folded[NAME_BYTES], form[NAME_BYTES];
+	char folded[NAME_BYTES] = "", form[NAME_BYTES] = "";
 	const char *nearest = NULL;
 	int best = NAME_BYTES;
 

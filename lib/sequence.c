@@ -61,7 +61,7 @@ static double *room_behind(const struct loss_eval *e, int64_t n, int64_t labels)
 /* Where the labels of each sequence begin, behind the room of all. */
 static int64_t *begins(const struct loss_eval *e)
 {
-	return (int64_t *)room_behind(e, e->n, e->labels_total);
+	return (int64_t *)(void *)room_behind(e, e->n, e->labels_total);
 }
 
 /* In rows, or each behind those before it. */
@@ -175,7 +175,7 @@ static enum loss_code bad_label(const struct loss_eval *e, int64_t label, int64_
 	if (e->in[1].rank > 1)
 		snprintf(err->at, sizeof err->at, "/%lld/%lld", (long long)n, (long long)i);
 	else
-		snprintf(err->at, sizeof err->at, "/%lld", (long long)(begins(e)[n] + i));
+		snprintf(err->at, sizeof err->at, "/%lld", (long long)begins(e)[n] + (long long)i);
 	return LOSS_TARGET_RANGE;
 }
 

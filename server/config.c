@@ -285,6 +285,8 @@ struct origin {
 
 static bool fail(const struct origin *origin, const char *value, const char *expected)
 {
+	if (!origin) /* a default of the table, which is right */
+		return false;
 	snprintf(origin->err->text, sizeof origin->err->text, "%s: \"%.80s\" is not %s",
 		 origin->name, value, expected);
 	return false;

@@ -436,7 +436,7 @@ static void drop_body(struct srv_job *job, struct srv_buffer *buffer)
 {
 	struct spent *spent = (struct spent *)buffer->data;
 
-	if (buffer->room <= REAPED_BYTES_MIN)
+	if (!spent || buffer->room <= REAPED_BYTES_MIN)
 		return;
 	*spent = (struct spent){{.run = free_spent}, *buffer};
 	*buffer = (struct srv_buffer){.budget = buffer->budget};

@@ -295,7 +295,7 @@ static void finish(struct srv_log_line *line)
 
 static bool append_dropped(struct srv_log *log)
 {
-	struct srv_log_line line;
+	struct srv_log_line line = {0};
 
 	if (log->dropped_unsaid == 0)
 		return true;

@@ -54,7 +54,7 @@ static void look_at_losses(struct diagnosis *d)
 	for (int64_t unit = 0; wide && unit < e->units; unit++)
 		if (overflowed((double)wide[unit], real_at(e, d->losses, unit)))
 			finding_hit(d, finding, unit);
-	if (finding->count == 0)
+	if (!wide || finding->count == 0)
 		return;
 	finding_operand(finding, "loss", (double)wide[finding_first(d, finding)]);
 	finding_operand(finding, "largest", (double)loss_precision_max(e->spec.precision));

@@ -165,10 +165,13 @@ static bool try_one(const struct remedy *remedy, struct scene *scene, struct los
 	trial_run(scene->d, &trial, &after);
 	scene->trial = &trial;
 	scene->after = &after;
-	if (!is_offered(remedy, scene))
-		return false;
-	write_remedy(remedy, scene, made);
-	return true;
+	bool offered = is_offered(remedy, scene);
+
+	if (offered)
+		write_remedy(remedy, scene, made);
+	scene->trial = NULL;
+	scene->after = NULL;
+	return offered;
 }
 
 void find_remedies(struct diagnosis *d)

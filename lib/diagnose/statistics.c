@@ -90,7 +90,7 @@ void lay_out_statistics(struct diagnosis *d, struct room *room)
 	size_t blocks = (size_t)loss_ceil_div(d->e->units, SUMMARY_BLOCK);
 
 	d->statistics = room_take(room, 1, sizeof *d->statistics);
-	d->keys = room_take(room, 2 * QUANTILE_ALL, sizeof *d->keys);
+	d->keys = room_take(room, (size_t)2 * QUANTILE_ALL, sizeof *d->keys);
 	d->most = room_take(room, blocks, sizeof *d->most);
 	lay_out_classes(d, room);
 	lay_out_float64(d, room);

@@ -148,6 +148,8 @@ static int64_t place_in(const struct sample *s, int64_t count)
 	return s->next < s->taken ? spread_place(s->next, s->taken, count) : -1;
 }
 
+/* The sample is written there. */
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 static void sample_init(struct sample *s, uint64_t *keys, int64_t count)
 {
 	*s = (struct sample){.keys = keys,

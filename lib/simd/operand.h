@@ -29,7 +29,7 @@ static NOINLINE void multiply_factors(const struct loss_eval *e, int64_t index, 
 
 	for (int k = 0; k < e->operands; k++) {
 		const struct loss_operand *operand = &e->in[k];
-		bool select = operand->row && operand->row->role == LOSS_ROLE_MASK;
+		bool select = operand->row->role == LOSS_ROLE_MASK;
 
 		if (!operand->data || !operand->row->factor)
 			continue;

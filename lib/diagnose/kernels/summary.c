@@ -90,7 +90,7 @@ INLINE void plain_group(const real *x, bool has_zeros, struct extremes *extremes
 {
 	UNROLL for (int r = 0; r < REGS; r++)
 	{
-		vec v = v_load(x + r * LANES);
+		vec v = v_load(x + (size_t)r * LANES);
 		mask zero = has_zeros ? v_eq(v, v_set(0)) : m_none();
 
 		if (has_zeros)
@@ -112,7 +112,8 @@ INLINE void summarize_whole(const real *x, bool has_zeros, struct summary_block 
 
 		UNROLL for (int r = 0; r < REGS; r++) sum[r] = squares[r] = v_set(0);
 		for (int k = 0; k < TOGETHER; k++)
-			plain_group(x + i + k * GROUP, has_zeros, &extremes, sum, squares, &counts);
+			plain_group(x + i + (int64_t)k * GROUP, has_zeros, &extremes, sum, squares,
+				    &counts);
 		UNROLL for (int r = 0; r < REGS; r++)
 		{
 			acc_add(&moments.sum, r, sum[r]);
@@ -161,9 +162,9 @@ INLINE void moments_add_shifted(struct moments *m, int r, vec x, double shift)
 #if LOSS_REAL == 32
 	dvec low = v_widen_low(x) - shift, high = v_widen_high(x) - shift;
 
-	m->sum.v[2 * r] += low;
+	m->sum.v[2 * (size_t)r] += low;
 	m->sum.v[2 * r + 1] += high;
-	m->squares.v[2 * r] += low * low;
+	m->squares.v[2 * (size_t)r] += low * low;
 	m->squares.v[2 * r + 1] += high * high;
 #else
 	vec apart = x - shift;
@@ -185,7 +186,8 @@ static void summarize_careful(const real *x, int n, vec low, vec high, struct su
 		{
 			int left = n - i - r * LANES;
 			mask there = m_first(left);
-			vec v = left > 0 ? v_load_n(x + i + r * LANES, left, shift) : v_set(shift);
+			vec v = left > 0 ? v_load_n(x + i + (int64_t)r * LANES, left, shift)
+					 : v_set(shift);
 			vec size = v_abs(v);
 			mask zero = m_and(there, v_eq(v, v_set(0)));
 			mask finite = v_lt(size, INFINITE);
@@ -244,7 +246,7 @@ static void top(const void *row, int64_t c, struct row_top *out)
 	for (int64_t k = 0; k < c; k += GROUP)
 		UNROLL for (int r = 0; r < REGS; r++)
 		{
-			int64_t at = k + r * LANES;
+			int64_t at = k + (int64_t)r * LANES;
 			vec v = at < c ? v_load_n(x + at, (int)loss_min_i64(c - at, LANES),
 						  (real)-INFINITY)
 				       : v_set((real)-INFINITY);
@@ -260,7 +262,7 @@ static void top(const void *row, int64_t c, struct row_top *out)
 	for (int64_t k = 0; k < c; k += GROUP)
 		UNROLL for (int r = 0; r < REGS; r++)
 		{
-			int64_t at = k + r * LANES;
+			int64_t at = k + (int64_t)r * LANES;
 			vec v = at < c ? v_load_n(x + at, (int)loss_min_i64(c - at, LANES),
 						  (real)-INFINITY)
 				       : v_set((real)-INFINITY);
