@@ -45,7 +45,8 @@ const char *api_kind_name(enum loss_kind kind)
 {
 	static const char *const names[] = {
 		[LOSS_KIND_REAL] = "real",
-		[LOSS_KIND_POSITIVE] = "positive",
+		[LOSS_KIND_NONNEGATIVE] = "nonnegative",
+		[LOSS_KIND_NONZERO] = "nonzero",
 		[LOSS_KIND_BINARY] = "binary",
 		[LOSS_KIND_INDEX] = "class index",
 		[LOSS_KIND_CLASSES] = "class index or distribution",

@@ -182,11 +182,12 @@ const char *loss_role_doc(enum loss_role role);
 
 /* What numbers an input holds. */
 enum loss_kind {
-	LOSS_KIND_REAL,     /* any number of the spec's dtype */
-	LOSS_KIND_POSITIVE, /* the same, but the loss is made for numbers above 0 */
-	LOSS_KIND_BINARY,   /* 0 or 1, in the spec's dtype */
-	LOSS_KIND_INDEX,    /* class indices, LOSS_INT64 */
-	LOSS_KIND_CLASSES,  /* class indices without the class axis, or reals with it */
+	LOSS_KIND_REAL,        /* any number of the spec's dtype */
+	LOSS_KIND_NONNEGATIVE, /* the same, but meant to be 0 or more */
+	LOSS_KIND_NONZERO,     /* the same, but meant not to be 0 */
+	LOSS_KIND_BINARY,      /* 0 or 1, in the spec's dtype */
+	LOSS_KIND_INDEX,       /* class indices, LOSS_INT64 */
+	LOSS_KIND_CLASSES,     /* class indices without the class axis, or reals with it */
 };
 
 /* The shape an input must have, against the prediction's. */
@@ -275,7 +276,6 @@ enum loss_trait {
 	LOSS_HAS_CLASSES = 1 << 0, /* the prediction has a class axis */
 	LOSS_HAS_SOFTMAX = 1 << 1, /* logits go through a softmax */
 	LOSS_HAS_SIGMOID = 1 << 2, /* logits go through a sigmoid */
-	LOSS_HAS_EXP = 1 << 4,     /* real predictions go through an exponential */
 	LOSS_IS_SEQUENCE = 1 << 3, /* the prediction is (t, n, c), or (t, c) for one sequence */
 };
 

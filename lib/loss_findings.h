@@ -168,8 +168,8 @@
 	  CURE("Set on_masked_row."), \
 	  CURE("Mask with a large negative number such as -1e4, if a uniform row will do.")) \
 	X(TARGET_AT_MASKED_CLASS, "target_at_masked_class", ERROR, "log", \
-	  "The target is a class of probability 0 (a logit of -Infinity), so the loss is infinite.", \
-	  "{where}: the target is a class of probability 0, so the loss is Infinity.", \
+	  "The target is a class of probability 0 (a logit of -Infinity), which costs an infinity, or the most there is.", \
+	  "{where}: the target is a class of probability 0.", \
 	  CURE("Correct the mask."), \
 	  ARTICLE("Check the annotations.")) \
 	X(INFEASIBLE_ALIGNMENT, "infeasible_alignment", ERROR, "target", \
@@ -180,7 +180,7 @@
 	  CURE("Set zero_infinity, which leaves such sequences out.")) \
 	X(LOG_ZERO, "log_zero", ERROR, "log", \
 	  "A log of exactly 0 was used.", \
-	  "{where}: the log of a probability of exactly 0 was used.", \
+	  "{where}: the log of exactly 0 was used.", \
 	  CURE("Pass logits and let the loss activate them."), \
 	  ARTICLE("Add a small number under the log: log(p + 1e-8)."), \
 	  ARTICLE("Clamp the probabilities from both sides: [1e-7, 1 - 1e-7].")) \

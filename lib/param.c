@@ -201,6 +201,23 @@ static enum loss_code check_reduction(const struct loss_spec *spec, struct loss_
 			       reduction < LOSS_REDUCTION_COUNT ? reductions[reduction] : "?", err);
 }
 
+/* A number above its bound may not be so in float32, which the loss computes in. */
+static enum loss_code check_narrowed(const void *member, const struct loss_param_row *row,
+				     struct loss_error *err)
+{
+	const struct loss_maybe *maybe = member;
+	double value = row->kind == LOSS_PARAM_REAL ? *(const double *)member : row->min.value + 1;
+	char bounds[80];
+
+	if (row->kind == LOSS_PARAM_MAYBE && maybe->set)
+		value = maybe->value;
+	if (row->min.kind != LOSS_OPEN || (double)(float)value > row->min.value)
+		return LOSS_OK;
+	return loss_fail_param(err, LOSS_PARAM_RANGE, row->name,
+			       "%.9g, which is %.9g in float32, expected a number%s", value,
+			       (double)(float)value, bounds_text(bounds, sizeof bounds, row));
+}
+
 enum loss_code loss_spec_check(const struct loss_spec *spec, struct loss_error *err)
 {
 	struct loss_spec copy = *spec;
@@ -208,8 +225,11 @@ enum loss_code loss_spec_check(const struct loss_spec *spec, struct loss_error *
 	bool is_common;
 
 	for (size_t i = 0; (row = loss_param_at(spec->loss, i, &is_common)); i++) {
-		enum loss_code code = check_member(member_of(&copy, row, is_common), row, err);
+		const void *member = member_of(&copy, row, is_common);
+		enum loss_code code = check_member(member, row, err);
 
+		if (!code && spec->dtype == LOSS_FLOAT32)
+			code = check_narrowed(member, row, err);
 		if (code)
 			return code;
 	}

@@ -37,9 +37,11 @@ const char *srv_target_path(const char *target)
 
 		if (strncasecmp(target, schemes[i], length) != 0)
 			continue;
-		target += length;
-		target += strcspn(target, "/");
-		return *target ? target : "/";
+		length += strcspn(target + length, "/");
+		/* There is no address without a host. */
+		if (length == strlen(schemes[i]))
+			return target;
+		return target[length] ? target + length : "/";
 	}
 	return target;
 }

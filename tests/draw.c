@@ -90,7 +90,7 @@ static void draw_values(struct numbers *numbers, const struct loss_input_row *ro
 			numbers->values[i] = draw_uniform(seed) < 0.7;
 		else if (strange && next(seed) % 5 == 0)
 			numbers->values[i] = strange_value(seed);
-		else if (row->kind == LOSS_KIND_POSITIVE)
+		else if (row->kind == LOSS_KIND_NONNEGATIVE || row->kind == LOSS_KIND_NONZERO)
 			numbers->values[i] = 0.25 + 2 * draw_uniform(seed);
 		else
 			numbers->values[i] = usual_value(role, seed);

@@ -57,7 +57,9 @@ static bool is_binary(const struct scene *scene)
 /* Is the loss made for numbers above 0 there? */
 static bool is_positive(const struct scene *scene, int input)
 {
-	return scene->loss->inputs[input].kind == LOSS_KIND_POSITIVE;
+	enum loss_kind kind = scene->loss->inputs[input].kind;
+
+	return kind == LOSS_KIND_NONNEGATIVE || kind == LOSS_KIND_NONZERO;
 }
 
 static double typical(struct scene *scene, enum scene_kind kind)
@@ -312,7 +314,7 @@ static bool takes_large(const struct scene *scene)
 {
 	bool is_overlap = is_binary(scene) && !strcmp(scene->loss->family, "segmentation");
 
-	if (scene->loss->traits & LOSS_HAS_EXP)
+	if (!strcmp(scene->loss->name, "poisson_nll")) /* exp */
 		return false;
 	return scene->form == LOSS_ROLE_INPUT || (scene->form == LOSS_ROLE_LOGITS && !is_overlap);
 }

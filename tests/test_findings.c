@@ -268,6 +268,14 @@ static const struct {
 	 "{'loss': {'name': 'poisson_nll', 'log_input': false}, 'input': [1, -2],"
 	 " 'targets': [2, 3]" AUTO,
 	 "{'severity': 'error', 'count': 1, 'at': [[1]]}"},
+	{"log_zero", "{'loss': 'gce', 'probs': [[1, 0], [0.5, 0.5]], 'targets': [1, 0]" AUTO,
+	 "{'severity': 'warning', 'count': 1, 'at': [[0, 1]]}"},
+	{"domain",
+	 "{'loss': {'name': 'poisson_nll', 'log_input': false}, 'input': [-1, -2, NaN],"
+	 " 'targets': [0, 3, 1]" AUTO,
+	 "{'count': 1, 'at': [[1]]}"},
+	{"log_floored", "{'loss': 'msle', 'input': [1, 2], 'targets': [2, -3]" AUTO,
+	 "{'severity': 'warning', 'count': 1, 'at': [[1]]}"},
 	{"log_floored", "{'loss': 'msle', 'input': [1, -2], 'targets': [2, 3]" AUTO,
 	 "{'severity': 'warning', 'count': 1, 'at': [[1]],"
 	 " 'operands': {'input': -2, 'targets': 3}}"},
@@ -508,6 +516,7 @@ static const struct {
 	 "{'loss': 'gce', 'logits': [[1, 0], [0, -Infinity]], 'targets': [0, 0]" FULL},
 	{"exp_overflow", "{'loss': 'poisson_nll', 'input': [1, 88], 'targets': [2, 3]" FULL},
 	{"log_floored", "{'loss': 'msle', 'input': [1, 0], 'targets': [2, 0]" FULL},
+	{"smoothing_decided", "{'loss': 'tversky', 'probs': [[0, 0]], 'targets': [[0, 0]]" FULL},
 	{"infeasible_alignment",
 	 "{'loss': 'ctc', 'logits': [[[0, 1, 0]], [[1, 0, 0]], [[0, 1, 0]]],"
 	 " 'targets': [[1, 1]]" FULL},
@@ -771,7 +780,7 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 	struct numbers *x = &question->inputs[0].numbers, *y = &question->inputs[1].numbers;
 	enum loss_role form = question->inputs[0].role;
 	bool logits = form == LOSS_ROLE_LOGITS || form == LOSS_ROLE_INPUT;
-	bool positive = question->spec.loss->inputs[0].kind == LOSS_KIND_POSITIVE;
+	bool positive = question->spec.loss->inputs[0].kind == LOSS_KIND_NONNEGATIVE;
 	int64_t c = x->rank > 1 ? x->shape[1] : x->shape[0];
 	bool has_rows = y->index && question->spec.loss->traits & LOSS_HAS_CLASSES;
 
@@ -781,7 +790,7 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 		return true;
 	case EXTREME: /* dice is stuck with such logits, and says so */
 		if (!logits || question->spec.loss->impl->family == &loss_overlap_family ||
-		    question->spec.loss->traits & LOSS_HAS_EXP || positive)
+		    loss_param_number(&question->spec, "log_input", 0) != 0 || positive)
 			return false;
 		for (int64_t i = 0; i < x->count; i += 3)
 			x->values[i] = draw_uniform(seed) < 0.5 ? -1e4 : 1e4;

@@ -166,8 +166,10 @@ static void complain(struct probe *p, int input, int64_t at, double gradient,
 
 static bool is_floored(const struct question *q, int input, double x)
 {
+	const struct loss *loss = q->spec.loss;
+
 	return q->inputs[input].role == LOSS_ROLE_PROBS && x * (1 - x) < 2 * FLOOR &&
-	       !strcmp(q->spec.loss->family, "binary");
+	       (loss->impl->is_bounded || !strcmp(loss->family, "binary"));
 }
 
 static void compare(struct probe *p, int input, int64_t at, double gradient, const struct slopes *s)

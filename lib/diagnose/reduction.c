@@ -164,7 +164,7 @@ static void look_at_overlaps(struct diagnosis *d)
 			continue;
 		if (unit_is_bad(d, unit) && isfinite(sums.p) && isfinite(sums.y))
 			finding_hit(d, zero, unit);
-		else if (loss_smoothing_decides(e, &sums))
+		else if (loss_smoothing_decides(e, &sums) && real_at(e, d->losses, unit) != 0)
 			finding_hit(d, smooth, unit);
 	}
 	describe(d, zero);

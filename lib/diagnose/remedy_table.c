@@ -133,7 +133,7 @@ static bool change_drop_normalizer(const struct loss_eval *e, struct trial *tria
 
 static void say_drop_normalizer(const struct scene *s, char *buf, size_t bytes)
 {
-	snprintf(buf, bytes, "Leave out the normalizer: the mean is then over what counts, and %s.",
+	snprintf(buf, bytes, "Leave out the normalizer, and divide by what counts: then %s.",
 		 OUTCOME(s));
 }
 
@@ -349,6 +349,8 @@ static bool change_smooth_denominator(const struct loss_eval *e, struct trial *t
 	double below = loss_param_number(&e->spec, "smooth_dr", 0);
 
 	trial->least = below > 0 ? below : 1e-5;
+	if (loss_param_number(&e->spec, "smooth_nr", 0) == trial->least && below > 0)
+		return false;
 	return !loss_param_set(&trial->spec, "smooth_dr", real(trial->least), NULL) &&
 	       !loss_param_set(&trial->spec, "smooth_nr", real(trial->least), NULL);
 }

@@ -1,6 +1,4 @@
 /* Findings about rows of class scores: masks, and targets behind them. */
-#include <stdio.h>
-
 #include "diagnose.h"
 
 static int64_t score_at(const struct loss_eval *e, int64_t row, int64_t k)
@@ -91,27 +89,15 @@ static void look_at_row(struct diagnosis *d, int64_t row)
 {
 	const struct loss_eval *e = d->e;
 	bool softmax = e->form == LOSS_ROLE_LOGITS;
+	bool is_known = e->spec.loss->impl->is_bounded && slot_is_bad(d, row);
 	int64_t k;
 
 	if (softmax && is_masked(e, row))
 		add(d, LOSS_FINDING_ALL_MASKED_ROW, row, -1);
 	else if (softmax && d->inputs[0].pos_inf > 0 && (k = infinite_score(e, row)) >= 0)
 		add(d, LOSS_FINDING_INF_MINUS_INF, row, k);
-	else if ((k = masked_target(e, row)) >= 0)
+	else if (!is_known && (k = masked_target(e, row)) >= 0)
 		add(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS, row, k);
-}
-
-static void say_bounded(struct diagnosis *d)
-{
-	struct loss_finding *finding;
-
-	if (!finding_exists(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS))
-		return;
-	finding = finding_of(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS, d->e->form);
-	finding->severity = LOSS_WARNING;
-	snprintf(finding->message, sizeof finding->message,
-		 "The target is a class of probability 0: it costs the most there is, and has no "
-		 "gradient.");
 }
 
 void find_in_rows(struct diagnosis *d)
@@ -126,8 +112,10 @@ void find_in_rows(struct diagnosis *d)
 	for (int64_t row = 0; row < e->n * e->d; row++)
 		if (row_counts(e, row) && (!bad_ones || slot_is_bad(d, row)))
 			look_at_row(d, row);
-	if (e->spec.loss->impl->is_bounded)
-		say_bounded(d);
+	if (e->spec.loss->impl->is_bounded &&
+	    finding_exists(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS))
+		finding_of(d, LOSS_FINDING_TARGET_AT_MASKED_CLASS, e->form)->severity =
+			LOSS_WARNING;
 	if (!is_nan && finding_exists(d, LOSS_FINDING_ALL_MASKED_ROW))
 		finding_of(d, LOSS_FINDING_ALL_MASKED_ROW, e->form)->severity = LOSS_WARNING;
 	if (finding_exists(d, LOSS_FINDING_INF_MINUS_INF))

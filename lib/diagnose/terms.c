@@ -91,6 +91,8 @@ void find_in_terms(struct diagnosis *d)
 		if (!finding || finding->count == 0)
 			continue;
 		describe(d, finding);
+		if (event == LOSS_EVENT_LOG_ZERO && e->spec.loss->impl->is_bounded)
+			finding->severity = LOSS_WARNING;
 		/* Other events have no cause but the data as they are. */
 		if (event == LOSS_EVENT_INF_MINUS_INF || event == LOSS_EVENT_DOMAIN)
 			finding_because_of(d, finding, scan.causes[event]);

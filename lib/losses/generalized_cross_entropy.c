@@ -23,7 +23,7 @@ INLINE vec term(vec ls, vec y, vec w, struct slopes *d, const struct loss_eval *
 	/* Finite, so that nothing else would tell; of a probability its log does. */
 	if (e->form != LOSS_ROLE_PROBS)
 		see(seen, LOSS_EVENT_TARGET_AT_MASKED, v_eq(ls, v_set(NEGATIVE_INFINITY)));
-	*d = (struct slopes){.ls = -(w * y) * v_exp_neg(scaled), .q = w * cost};
+	*d = (struct slopes){.ls = -(w * y) * prob_of(scaled, e), .q = w * cost};
 	return w * y * cost;
 }
 
@@ -36,8 +36,9 @@ const struct loss loss_described_generalized_cross_entropy = {
 	.family = "classification",
 	.formula = "w_y (1 - p_y^q) / q, p = softmax(x)",
 	.reference = "Zhang and Sabuncu 2018; keras.losses.CategoricalGeneralizedCrossEntropy",
-	.notes = "Never more than 1 / q a row, also at a masked class. The mean divides by the "
-		 "number of rows that count.",
+	.notes = "Never more than 1 / q a row, also at a masked class; there, and at a probability "
+		 "of exactly 0, is no gradient. The mean divides by the number of rows that "
+		 "count.",
 	.aliases = {"categorical_generalized_cross_entropy", "CategoricalGeneralizedCrossEntropy",
 		    "gce"},
 	.traits = LOSS_HAS_CLASSES | LOSS_HAS_SOFTMAX,

@@ -2,6 +2,7 @@
  * Absolute error in percent of the target:
  *
  *   l = 100 |x - y| / max(|y|, eps)
+ *   dl/dy = -dl/dx x / y, or -dl/dx below eps
  *
  * Ref: keras.losses.MeanAbsolutePercentageError.
  */
@@ -17,12 +18,12 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	vec d = residual(in[0], in[1], seen), y = in[1], size = v_abs(y);
 	vec eps = v_set((real)p->eps), zero = v_set(0), percent = v_set(100);
 	mask is_small = v_lt(size, eps);
-	vec base = v_select(is_small, eps, size), loss = percent * v_abs(d) / base;
+	vec base = v_select(is_small, eps, size);
 	vec slope = v_select(v_isnan(d), d, v_and(v_ne(d, zero), v_copysign(percent / base, d)));
 
 	grad[0] = slope;
-	grad[1] = -slope - v_select(is_small, zero, v_copysign(loss / base, y));
-	return loss;
+	grad[1] = -slope * v_select(is_small, v_set(1), in[0] / y);
+	return percent * (v_abs(d) / base);
 }
 
 ELEMENT_FORM(plain, 2, element)
@@ -44,7 +45,7 @@ const struct loss loss_described_mape = {
 	.reduction = LOSS_MEAN,
 	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
 			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_POSITIVE, .shape = LOSS_SHAPE_SAME,
+		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_NONZERO, .shape = LOSS_SHAPE_SAME,
 			       .differentiable = true)),
 	LOSS_PARAMS(mape_params, LOSS_PARAM(mape_params, eps, .init = 1e-7, ABOVE(0),
 					    .doc = "The least size that a target counts as.")),

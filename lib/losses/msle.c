@@ -28,7 +28,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	vec size = v_log1p(v_abs(gap) / (one + v_min(x, y)));
 	vec twice = v_copysign(size + size, gap);
 
-	see(seen, LOSS_EVENT_LOG_FLOORED, v_lt(in[0], v_set(0)));
+	see(seen, LOSS_EVENT_LOG_FLOORED, m_or(v_lt(in[0], v_set(0)), v_lt(in[1], v_set(0))));
 	grad[0] = v_and(m_not(v_lt(in[0], eps)), twice / (one + x));
 	grad[1] = v_and(m_not(v_lt(in[1], eps)), -twice / (one + y));
 	return size * size;
@@ -52,9 +52,10 @@ const struct loss loss_described_msle = {
 	.aliases = {"mean_squared_logarithmic_error", "MeanSquaredLogarithmicError", "MSLE"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .kind = LOSS_KIND_POSITIVE, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_POSITIVE, .shape = LOSS_SHAPE_SAME,
+	LOSS_INPUTS(LOSS_INPUT(INPUT, .kind = LOSS_KIND_NONNEGATIVE,
+			       .aliases = LOSS_ROLE_BIT(LOGITS), .shape = LOSS_SHAPE_PREDICTION,
+			       .differentiable = true),
+		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_NONNEGATIVE, .shape = LOSS_SHAPE_SAME,
 			       .differentiable = true)),
 	LOSS_PARAMS(msle_params, LOSS_PARAM(msle_params, eps, .init = 1e-7, AT_LEAST(0),
 					    .doc = "The least that a number counts as.")),

@@ -50,10 +50,11 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 		vec raised = x + v_set((real)p->eps);
 
 		log_rate = v_log(raised);
-		see_nonfinite(seen, LOSS_EVENT_DOMAIN, v_lt(raised, v_set(0)));
-		see_nonfinite(seen, LOSS_EVENT_LOG_ZERO,
-			      m_and(v_eq(raised, v_set(0)), v_ne(y, v_set(0))));
-		grad[0] = one - v_and(v_ne(y, v_set(0)), y / raised);
+		mask on = v_ne(y, v_set(0));
+
+		see_nonfinite(seen, LOSS_EVENT_DOMAIN, m_and(v_lt(raised, v_set(0)), on));
+		see_nonfinite(seen, LOSS_EVENT_LOG_ZERO, m_and(v_eq(raised, v_set(0)), on));
+		grad[0] = v_select(v_isnan(x), x, one - v_and(on, y / raised));
 	}
 	vec expected = product(y, log_rate, seen);
 
@@ -85,12 +86,11 @@ const struct loss loss_described_poisson_nll = {
 	.reference = "torch.nn.PoissonNLLLoss",
 	.notes = "A count of 0 leaves out the product, also where the rate is 0.",
 	.aliases = {"PoissonNLLLoss", "poisson_nll_loss"},
-	.traits = LOSS_HAS_EXP,
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
 	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
 			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_POSITIVE, .shape = LOSS_SHAPE_SAME,
+		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_NONNEGATIVE, .shape = LOSS_SHAPE_SAME,
 			       .differentiable = true)),
 	LOSS_PARAMS(poisson_nll_params,
 		    LOSS_PARAM(poisson_nll_params, log_input, .init = 1,

@@ -21,7 +21,7 @@ INLINE vec term(vec ls, vec q, vec w, struct slopes *d, const struct loss_eval *
 	vec cost = (zero - ls) - eps * v_expm1(ls);
 
 	(void)seen;
-	*d = (struct slopes){.ls = -(w * q) * v_fma(eps, v_exp_neg(ls), v_set(1)), .q = w * cost};
+	*d = (struct slopes){.ls = -(w * q) * v_fma(eps, prob_of(ls, e), v_set(1)), .q = w * cost};
 	return w * q * cost;
 }
 

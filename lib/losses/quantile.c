@@ -20,8 +20,8 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	vec slope = v_and(v_ne(d, zero), v_select(v_gt(d, zero), low, high));
 
 	grad[1] = v_select(v_isnan(d), d, slope);
-	grad[0] = -grad[1];
-	return slope * d;
+	grad[0] = zero - grad[1];
+	return v_and(v_ne(d, zero), slope * d);
 }
 
 ELEMENT_FORM(plain, 2, element)

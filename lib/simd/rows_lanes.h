@@ -23,7 +23,7 @@ struct tile {
 	int64_t class_step;  /* the same in the prediction */
 	int64_t lane[GROUP]; /* index in the prediction of class 0 of each lane */
 	struct fetch {
-		const real *x, *q, *g; /* of class 0, each may be NULL */
+		const real *x, *q, *g; /* of class 0; q and g may be NULL */
 		int64_t step;
 	} fetch;
 };
@@ -501,9 +501,8 @@ static NOINLINE void copy_rows_in(const struct loss_eval *e, const struct copy *
 {
 	int64_t c = e->c, at = copy->first * c, end = at + copy->n * c;
 
-	for (int n = copy->n; at < end; at += GROUP * c, to += GROUP * c, n -= GROUP) {
+	for (int n = copy->n; at < end; at += GROUP * c, to += GROUP * c, n -= GROUP)
 		transpose_in(to, tensor + at, c, n < GROUP ? n : GROUP, (int)c);
-	}
 }
 
 static NOINLINE void copy_in(const struct loss_eval *e, const struct copy *copy, const real *tensor,

@@ -215,6 +215,12 @@ INLINE vec plain_log(vec x, enum loss_role form, struct seen *seen)
 	return v_log(x);
 }
 
+/* exp(ls): only log-probabilities that are given may be above 0. */
+INLINE vec prob_of(vec ls, const struct loss_eval *e)
+{
+	return e->form == LOSS_ROLE_LOG_PROBS ? v_exp(ls) : v_exp_neg(ls);
+}
+
 /* Where the lanes of a register stand in the prediction. */
 struct place {
 	const int64_t *lane; /* index of each lane, less `offset` */
@@ -273,7 +279,7 @@ INLINE void rows_hard(struct rows *g, const struct loss_eval *e, struct row_kind
 			other = v_and(on, -slope / (v_load(g->s_1 + at) + v_set(1)));
 		} else {
 			own = kind.form == LOSS_ROLE_PROBS ? slope / v_load(g->x_m + at) : slope;
-			own = v_and(on, own);
+			own = v_and(m_and(on, v_ne(slope, v_set(0))), own);
 		}
 		v_store(g->own + at, own);
 		v_store(g->other + at, other);

@@ -115,7 +115,7 @@ static bool is_balanced(const struct scene *scene)
 /* What is not above 0 counts as something else. */
 static bool is_positive(const struct scene *scene)
 {
-	return scene->loss->inputs[0].kind == LOSS_KIND_POSITIVE;
+	return scene->loss->inputs[0].kind == LOSS_KIND_NONNEGATIVE;
 }
 
 static bool is_mining(const struct scene *scene)
@@ -430,7 +430,7 @@ static bool exps_overflow(struct scene *scene, struct planted *planted)
 /* Residuals of twice the largest float32. */
 static bool residuals_overflow(struct scene *scene, struct planted *planted)
 {
-	if (scene->form != LOSS_ROLE_INPUT || scene->loss->inputs[1].kind == LOSS_KIND_POSITIVE)
+	if (scene->form != LOSS_ROLE_INPUT || scene->loss->inputs[1].kind == LOSS_KIND_NONNEGATIVE)
 		return false;
 	choose(scene, planted, scene->elements, NULL);
 	for (int64_t i = 0; i < planted->count; i++) {
@@ -587,6 +587,12 @@ static bool empty_samples(struct scene *scene, struct planted *planted)
 			scene_y(scene)[planted->places[i] * each + k] = 0;
 		}
 	return true;
+}
+
+/* The same without smoothing above, where a loss has it by default. */
+static bool scored_worst(struct scene *scene, struct planted *planted)
+{
+	return empty_samples(scene, planted) && set_param(scene, "smooth_nr", real(0));
 }
 
 static bool divided_by_0(struct scene *scene, struct planted *planted)
@@ -866,7 +872,7 @@ static const struct fault {
 	{F(NO_POSITIVES), 0, false, BATCH, no_positives, 0},
 	{F(NO_NEGATIVES), 0, false, BATCH, no_negatives, 0},
 	{F(DEGENERATE_BETA), 0, false, SAMPLE, lopsided_samples, 0},
-	{F(SMOOTHING_DECIDED), 0, false, SAMPLE, empty_samples, 0},
+	{F(SMOOTHING_DECIDED), 0, false, SAMPLE, scored_worst, 0},
 	{F(GRADIENT_FLOORED), F(LOG_FLOORED), false, ELEMENT, floored_logs, 0},
 	{F(GRADIENT_NONFINITE), F(INPUT_NAN), false, ELEMENT, nan_gradients, 0},
 	{F(GRADIENT_EXPLODING), 0, true, ELEMENT, huge_gradients, 0},

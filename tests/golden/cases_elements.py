@@ -430,6 +430,9 @@ def mape():
           targets=np.array([0, 0, 0, 1e-8, -1e-9]), wanted=["input", "targets"],
           check=False, note="a target below eps has no gradient through the denominator")
     e.add("eps 0.5", {"eps": 0.5, "reduction": "none"}, **e.both((17,)))
+    e.add("far from the target, and large", {"reduction": "none"},
+          x=np.array([2.9427194e-4, 0, 1e37, -3e38, 1e-30]), wanted=["input", "targets"],
+          targets=np.array([-3.3146825, 4e36, 5e36, -3e38, 1.0]))
     return e.cases
 
 

@@ -375,6 +375,10 @@ def generalized_cross_entropy():
     add("a target at a masked class", {"reduction": "none"}, check=False,
         x=np.array([[1.0, -INF, 0], [0, 1, -INF]]), targets=np.array([1, 1]),
         note="costs 1 / q, the most there is")
+    for q in (0.5, 1.0):
+        add(f"probabilities of exactly 0, q {q}", {"q": q, "reduction": "none"}, role="probs",
+            x=np.array([[1.0, 0], [0, 1]]), targets=np.array([1, 1]), check=False,
+            note="no gradient, as behind a masked class")
     return rows.cases
 
 

@@ -76,6 +76,7 @@ class Routes(ServerTest):
             ("http://elsewhere:1/healthz", 200),
             ("HTTPS://elsewhere/healthz?q=/", 200),
             ("http://elsewhere", 404),
+            ("http:///healthz", 404),
             ("http://elsewhere/nowhere", 404),
             ("ftp://elsewhere/healthz", 404),
         ):
