@@ -53,6 +53,8 @@ static const struct shape shapes[] = {
 	{"mse", LOSS_ROLE_INPUT, 2, 4096, 1024, 1, false},
 	{"smooth_l1", LOSS_ROLE_INPUT, 2, 4096, 1024, 1, false},
 	{"huber", LOSS_ROLE_INPUT, 2, 4096, 1024, 1, false},
+	{"log_cosh", LOSS_ROLE_INPUT, 2, 4096, 1024, 1, false},
+	{"poisson_nll", LOSS_ROLE_INPUT, 2, 4096, 1024, 1, false},
 	{"kl_div", LOSS_ROLE_LOG_PROBS, 2, 4096, 1024, 1, false},
 };
 
