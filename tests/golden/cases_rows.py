@@ -186,6 +186,16 @@ def extremes(rows):
         add(f"fully masked row, {policy}, unreduced", {"on_masked_row": policy,
                                                         "reduction": "none"},
             x=gone, targets=y, check=False)
+        broken = gone.copy()
+        broken[1, 2] = np.nan
+        add(f"NaN among masked classes, {policy}", {"on_masked_row": policy, "reduction": "none"},
+            x=broken, targets=y, check=False, note="a row with a NaN is no masked row")
+        add(f"NaN among masked classes of a pixel, {policy}",
+            {"on_masked_row": policy, "reduction": "none"}, x=np.stack([broken.T, gone.T]),
+            targets=np.stack([y, y]), check=False)
+    add("NaN at the end of a long masked row", {"on_masked_row": "zero", "reduction": "none"},
+        x=np.concatenate([drawn((1, 40)), np.append(np.full((1, 39), -INF), [[np.nan]], axis=1)]),
+        targets=np.array([3, 4]), check=False)
     add("fully masked row among long ones, skip", {"on_masked_row": "skip"}, check=False,
         x=np.concatenate([drawn((1, 40)), np.full((1, 40), -INF), drawn((1, 40))]),
         targets=np.array([3, 4, 5]))
