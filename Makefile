@@ -90,7 +90,9 @@ REPLAYS   := $(FUZZ:%=$(B)/tests/fuzz/replay_%)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla $(if $(filter 1,$(WERROR)),-Werror)
 WARN_C := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
 OPT := $(if $(SAN),-O1,-O2)
-OPT_LOSS := $(if $(SAN),-O1,-O2) -fno-tree-vectorize -fno-tree-slp-vectorize -funswitch-loops
+# clang does it by itself, and does not know the name.
+UNSWITCH := $(if $(findstring clang,$(CC)),,-funswitch-loops)
+OPT_LOSS := $(if $(SAN),-O1,-O2) -fno-tree-vectorize -fno-tree-slp-vectorize $(UNSWITCH)
 
 # glibc's checks and those of a sanitizer are in each other's way.
 HARDEN := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
