@@ -384,6 +384,9 @@ void loss_operand_read_32(const struct loss_operand *operand, int rank, const in
 void loss_operand_read_64(const struct loss_operand *operand, int rank, const int64_t *shape,
 			  int64_t begin, int64_t n, double *out);
 
+/* Is this row of scores nothing but -Infinity?  (rowwise.c) */
+bool loss_row_is_masked(const struct loss_eval *e, int64_t row);
+
 /* Does the mask, if any, leave this unit? */
 bool loss_mask_leaves(const struct loss_eval *e, int64_t unit);
 

@@ -42,15 +42,14 @@ static double real_at(const struct loss_eval *e, const void *data, int64_t index
 
 /* ---- The count ------------------------------------------------------------ */
 
-/* Does row `row` hold a score other than -Infinity? */
-static bool is_unmasked(const struct loss_eval *e, int64_t row)
+bool loss_row_is_masked(const struct loss_eval *e, int64_t row)
 {
 	int64_t at = row / e->d * e->c * e->d + row % e->d;
 
 	for (int64_t k = 0; k < e->c; k++)
 		if (real_at(e, e->in[0].data, at + k * e->d) != -INFINITY)
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 static bool skips_masked_rows(const struct loss_eval *e)
@@ -99,7 +98,7 @@ static void count_rows(const struct loss_eval *e, int64_t block, struct loss_par
 			out->flags |= LOSS_BAD_INDEX;
 			continue;
 		}
-		if (!plain && (!loss_mask_leaves(e, row) || (skip && !is_unmasked(e, row))))
+		if (!plain && (!loss_mask_leaves(e, row) || (skip && loss_row_is_masked(e, row))))
 			continue;
 		out->units++;
 		out->count += weighted ? real_at(e, e->class_weights, at) : 1;
@@ -114,7 +113,7 @@ static void count_elements(const struct loss_eval *e, int64_t block, struct loss
 	bool skip = skips_masked_rows(e), plain = !e->in[e->mask].data;
 
 	for (int64_t row = begin; row < end; row++) {
-		if (skip && !is_unmasked(e, row))
+		if (skip && loss_row_is_masked(e, row))
 			continue;
 		for (int64_t k = 0; k < e->c; k++)
 			out->units += plain || loss_mask_leaves(e, row / e->d * e->c * e->d +

@@ -11,14 +11,6 @@ static double score(const struct loss_eval *e, int64_t row, int64_t k)
 	return real_at(e, e->in[0].data, score_at(e, row, k));
 }
 
-static bool is_masked(const struct loss_eval *e, int64_t row)
-{
-	for (int64_t k = 0; k < e->c; k++)
-		if (score(e, row, k) != -INFINITY)
-			return false;
-	return e->c > 0;
-}
-
 /* The class weight times the target at class k: does the class have a term? */
 static double share_of(const struct loss_eval *e, int64_t row, int64_t k)
 {
@@ -92,7 +84,7 @@ static void look_at_row(struct diagnosis *d, int64_t row)
 	bool is_known = e->spec.loss->impl->is_bounded && slot_is_bad(d, row);
 	int64_t k;
 
-	if (softmax && is_masked(e, row))
+	if (softmax && e->c > 0 && loss_row_is_masked(e, row))
 		add(d, LOSS_FINDING_ALL_MASKED_ROW, row, -1);
 	else if (softmax && d->inputs[0].pos_inf > 0 && (k = infinite_score(e, row)) >= 0)
 		add(d, LOSS_FINDING_INF_MINUS_INF, row, k);

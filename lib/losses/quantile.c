@@ -17,11 +17,12 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	const struct quantile_params *p = loss_params_of(e);
 	vec d = residual(in[1], in[0], seen), zero = v_set(0);
 	vec low = v_set((real)p->tau), high = v_set((real)(p->tau - 1));
-	vec slope = v_and(v_ne(d, zero), v_select(v_gt(d, zero), low, high));
+	vec slope = v_select(v_gt(d, zero), low, high);
+	mask on = v_ne(d, zero);
 
-	grad[1] = v_select(v_isnan(d), d, slope);
+	grad[1] = v_select(v_isnan(d), d, v_and(on, slope));
 	grad[0] = zero - grad[1];
-	return v_and(v_ne(d, zero), slope * d);
+	return v_and(on, slope * d);
 }
 
 ELEMENT_FORM(plain, 2, element)

@@ -158,24 +158,14 @@ static NOINLINE void rows_init(struct rows *g, const struct loss_eval *e, int64_
 		multiply_factors(e, first, n, 1, g->unit);
 }
 
-/* Is it nothing but -Infinity?  The maximum passes over NaN. */
-static NOINLINE bool is_masked_row(const struct loss_eval *e, int64_t row)
-{
-	const real *x = (const real *)e->in[0].data + row / e->d * e->c * e->d + row % e->d;
-
-	for (int64_t k = 0; k < e->c; k++)
-		if (x[k * e->d] != NEGATIVE_INFINITY)
-			return false;
-	return true;
-}
-
 /* A row of nothing but -Infinity does what the policy says; by default it is
  * NaN all by itself. */
 static NOINLINE void mask_rows(struct rows *g, const struct loss_eval *e, uint32_t *flags)
 {
 	for (int k = 0; k < g->n; k++) {
+		/* The maximum passes over NaN. */
 		if (g->unit[k] == 0 || g->max[k] != NEGATIVE_INFINITY ||
-		    !is_masked_row(e, g->first + k))
+		    !loss_row_is_masked(e, g->first + k))
 			continue;
 		*flags |= LOSS_SAW_MASKED_ROW | LOSS_FLAG_EVENT;
 		if (e->spec.common.on_masked_row != LOSS_MASKED_NAN)
