@@ -140,22 +140,28 @@ static void look_for_stuck(struct diagnosis *d)
 	finding_because(d, finding, LOSS_FINDING_SATURATED);
 }
 
-/* What moving every element by its own size would change, about. */
-static double moved_of(const struct loss_eval *e, double *sum)
-{
-	double moved = 0;
+/* What the gradients sum to, and what moving every element by its own size would
+ * change, about.  Both only grow: a look that goes on to the end is for a batch
+ * that hardly moves. */
+struct movement {
+	double sum, moved;
+};
 
-	*sum = 0;
+static bool hardly_moves(const struct loss_eval *e, double loss, struct movement *m)
+{
+	*m = (struct movement){0};
 	for (int64_t i = 0; i < e->elements; i++) {
 		double g = fabs(real_at(e, e->out.gradients[0], i));
 		double x = fabs(real_at(e, e->in[0].data, i));
 
 		if (!isfinite(g) || !isfinite(x))
 			continue;
-		*sum += g;
-		moved += g * fmax(1, x);
+		m->sum += g;
+		m->moved += g * (x > 1 ? x : 1);
+		if (!(m->sum < VANISHING && m->moved < VANISHING * loss))
+			return false;
 	}
-	return moved;
+	return true;
 }
 
 static bool any_is_far(const struct loss_eval *e)
@@ -170,19 +176,19 @@ static bool any_is_far(const struct loss_eval *e)
 static void look_for_vanishing(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
-	double largest = magnitude(&d->gradients[0]), sum, moved;
+	double largest = magnitude(&d->gradients[0]);
 	double loss = fabs(d->result->sum * e->gradient_scale);
 	double mean = fabs(d->result->sum) / (double)e->total.units;
+	struct movement m;
 	struct loss_finding *finding;
 
 	if (!(largest > 0 && largest < VANISHING && mean * 100 > HIGH_LOSS_PERCENT))
 		return;
-	moved = moved_of(e, &sum);
-	if (!(sum < VANISHING && moved < VANISHING * loss) || !any_is_far(e))
+	if (!hardly_moves(e, loss, &m) || !any_is_far(e))
 		return;
 	finding = finding_add_batch(d, LOSS_FINDING_GRADIENT_VANISHING, e->form);
 	finding_operand(finding, "loss", loss);
-	finding_operand(finding, "gradient", sum);
+	finding_operand(finding, "gradient", m.sum);
 	finding_because(d, finding, LOSS_FINDING_SATURATED);
 }
 
