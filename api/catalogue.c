@@ -30,6 +30,8 @@ const char *api_shape_name(enum loss_shape shape)
 		[LOSS_SHAPE_PREDICTION] = "is the prediction",
 		[LOSS_SHAPE_SAME] = "the prediction's",
 		[LOSS_SHAPE_BROADCAST] = "broadcasts to the prediction's",
+		[LOSS_SHAPE_ROWS] = "the prediction's, that with 1 for the last axis or without "
+				    "it, or one number",
 		[LOSS_SHAPE_TARGETS] = "the prediction's, without the class axis for class indices",
 		[LOSS_SHAPE_PER_CLASS] = "one number a class",
 		[LOSS_SHAPE_UNITS] = "broadcasts to the unreduced loss",
@@ -48,6 +50,7 @@ const char *api_kind_name(enum loss_kind kind)
 		[LOSS_KIND_NONNEGATIVE] = "nonnegative",
 		[LOSS_KIND_NONZERO] = "nonzero",
 		[LOSS_KIND_BINARY] = "binary",
+		[LOSS_KIND_SIGN] = "sign",
 		[LOSS_KIND_INDEX] = "class index",
 		[LOSS_KIND_CLASSES] = "class index or distribution",
 	};

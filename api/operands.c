@@ -292,8 +292,14 @@ static enum api_problem want_predictions(struct api_item *item, const struct api
 {
 	enum api_problem problem = API_PROBLEM_NONE;
 
-	for (size_t i = 0; i < item->term_count && !problem; i++)
-		problem = want(item, &item->terms[i], &item->terms[i].operands[0], source, fault);
+	for (size_t i = 0; i < item->term_count; i++) {
+		struct api_term *term = &item->terms[i];
+
+		for (int k = 0; k < term->operand_count && !problem; k++)
+			if (is_prediction(term, &term->operands[k]) ||
+			    term->operands[k].row->predicted)
+				problem = want(item, term, &term->operands[k], source, fault);
+	}
 	return problem;
 }
 

@@ -48,6 +48,7 @@ static enum loss_code bind_one(struct loss_eval *e, const struct loss_input *in,
 	operand->index = index;
 	operand->is_index = in->tensor.dtype == LOSS_INT64;
 	operand->data = in->tensor.data;
+	operand->wanted = in->differentiate;
 	operand->rank = in->tensor.rank;
 	memcpy(operand->shape, in->tensor.shape, sizeof operand->shape);
 	operand->count = loss_tensor_elements(&in->tensor);
@@ -228,6 +229,24 @@ static enum loss_code check_targets(struct loss_eval *e, struct loss_operand *op
 	return wrong_shape(operand, name, expected, err);
 }
 
+/* A number for each row of the last axis. */
+static bool lay_rows(struct loss_operand *operand, int rank, const int64_t *shape)
+{
+	int last = rank - 1;
+	int64_t stride = 1;
+
+	if (operand->rank != last && !(operand->rank == rank && operand->shape[last] == 1))
+		return false;
+	for (int axis = last - 1; axis >= 0; axis--) {
+		if (operand->shape[axis] != shape[axis])
+			return false;
+		operand->stride[axis] = stride;
+		stride *= shape[axis];
+	}
+	operand->stride[last] = 0;
+	return true;
+}
+
 static enum loss_code check_shape(struct loss_eval *e, struct loss_operand *operand,
 				  const struct loss_tensor *tensor, const char *name,
 				  struct loss_error *err)
@@ -250,6 +269,16 @@ static enum loss_code check_shape(struct loss_eval *e, struct loss_operand *oper
 			return LOSS_OK;
 		return wrong_shape(operand, name, loss_shape_text(text, sizeof text, rank, shape),
 				   err);
+	case LOSS_SHAPE_ROWS:
+		operand->full = same_shape(operand, rank, shape);
+		operand->single = operand->count == 1 && operand->rank <= rank;
+		if (operand->full || operand->single ||
+		    (rank > 0 && lay_rows(operand, rank, shape)))
+			return LOSS_OK;
+		snprintf(expected, sizeof expected,
+			 "%s, the same with 1 for the last axis or without it, or one number",
+			 loss_shape_text(text, sizeof text, rank, shape));
+		return wrong_shape(operand, name, expected, err);
 	case LOSS_SHAPE_PER_CLASS:
 		if (operand->rank == 1 && operand->count == e->c)
 			return LOSS_OK;
@@ -564,8 +593,12 @@ static enum loss_code check_data(const struct loss_eval *e, struct loss_error *e
 	if (e->total.flags & LOSS_BAD_INDEX)
 		return e->family->report ? e->family->report(e, err)
 					 : loss_report_bad_index(e, err);
-	if (e->total.flags & LOSS_FLAG_EVENT && loss_has_bad_prob(e))
-		return loss_report_bad_prob(e, err);
+	if (e->total.flags & LOSS_FLAG_EVENT) {
+		enum loss_code code = loss_report_bad_values(e, err);
+
+		if (code)
+			return code;
+	}
 	if (e->total.flags & LOSS_SAW_MASKED_ROW &&
 	    e->spec.common.on_masked_row == LOSS_MASKED_ERROR)
 		return loss_report_masked_row(e, err);

@@ -186,6 +186,7 @@ enum loss_kind {
 	LOSS_KIND_NONNEGATIVE, /* the same, but meant to be 0 or more */
 	LOSS_KIND_NONZERO,     /* the same, but meant not to be 0 */
 	LOSS_KIND_BINARY,      /* 0 or 1, in the spec's dtype */
+	LOSS_KIND_SIGN,        /* -1 or 1, in the spec's dtype */
 	LOSS_KIND_INDEX,       /* class indices, LOSS_INT64 */
 	LOSS_KIND_CLASSES,     /* class indices without the class axis, or reals with it */
 };
@@ -195,6 +196,7 @@ enum loss_shape {
 	LOSS_SHAPE_PREDICTION, /* is the prediction */
 	LOSS_SHAPE_SAME,       /* the prediction's */
 	LOSS_SHAPE_BROADCAST,  /* broadcasts to the prediction's */
+	LOSS_SHAPE_ROWS,       /* the prediction's, with 1 for the last axis, without it, or () */
 	LOSS_SHAPE_TARGETS,    /* the prediction's, or without the class axis (LOSS_KIND_CLASSES) */
 	LOSS_SHAPE_PER_CLASS,  /* (c) */
 	LOSS_SHAPE_UNITS,      /* broadcasts to the shape of the unreduced loss */
@@ -213,6 +215,7 @@ struct loss_input_row {
 	enum loss_shape shape;
 	bool optional;
 	bool differentiable; /* on request; the prediction's is given by default */
+	bool predicted;      /* and this one's too: it comes from the model */
 	bool factor;         /* multiplies the finished loss */
 	double absent;       /* what an optional input is taken for when it is not given */
 	const char *doc;     /* NULL: the role's */

@@ -65,10 +65,11 @@
 	  "The data fit better with axis {axis} as the class axis than with axis {class_axis}.", \
 	  CURE("Set class_axis, or transpose.")) \
 	X(TARGET_NOT_BINARY, "target_not_binary", WARNING, "target", \
-	  "A target of a binary loss is no probability, or neither 0 nor 1 where the loss takes nothing else.", \
+	  "A target of a binary loss is no probability, or neither of the two numbers that the loss takes (0 and 1, or -1 and 1).", \
 	  "{where} of {input}: no target of a binary loss (the first is {value}).", \
 	  ARTICLE("Check the annotations."), \
-	  CURE("Scale targets such as 0 and 255 to 0 and 1.")) \
+	  CURE("Scale targets such as 0 and 255 to 0 and 1."), \
+	  CURE("Write -1 for 0 where the loss takes -1 and 1.")) \
 	X(TARGET_NOT_NORMALISED, "target_not_normalised", WARNING, "target", \
 	  "A target distribution does not sum to 1 over the classes.", \
 	  "{where}: the targets do not sum to 1 (the first sums to {sum}).", \

@@ -49,6 +49,17 @@
 		.role = LOSS_ROLE_##name, __VA_ARGS__                                              \
 	}
 
+/* What a regression reads, element by element. */
+#define REAL_INPUT(...)                                                                            \
+	LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS), .shape = LOSS_SHAPE_PREDICTION,        \
+		   .differentiable = true, __VA_ARGS__)
+#define REAL_TARGETS(...)                                                                          \
+	LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .differentiable = true, __VA_ARGS__)
+
+/* Targets of -1 and 1. */
+#define SIGN_TARGETS(...)                                                                          \
+	LOSS_INPUT(TARGETS, .kind = LOSS_KIND_SIGN, .doc = "-1 or 1.", __VA_ARGS__)
+
 /* Bounds, in words. */
 #define ABOVE(x)    .min = {LOSS_OPEN, (x)}
 #define AT_LEAST(x) .min = {LOSS_CLOSED, (x)}
@@ -82,10 +93,10 @@ enum {
 typedef void loss_block_fn(const struct loss_eval *e, int64_t block, struct loss_partial *out);
 typedef void loss_scan_fn(const struct loss_eval *e, int64_t block, struct loss_scan *scan);
 
-enum { LOSS_FORMS = LOSS_ROLE_INPUT + 1 };
+enum { LOSS_FORMS = LOSS_ROLE_ANCHOR + 1 };
 
 /* The code of one loss for one instruction set and dtype, by the form of the
- * prediction (enum loss_role up to LOSS_ROLE_INPUT). */
+ * prediction (enum loss_role up to LOSS_ROLE_ANCHOR). */
 struct loss_kernels {
 	loss_block_fn *main[LOSS_FORMS];
 	loss_block_fn *prepare[LOSS_FORMS]; /* a phase before it, where the family has one */
@@ -104,6 +115,7 @@ enum loss_event {
 	LOSS_EVENT_DOMAIN,           /* the log or a power of a negative number */
 	LOSS_EVENT_TARGET_AT_MASKED, /* a target where the log-probability is -Infinity */
 	LOSS_EVENT_BAD_PROB,         /* makes the call fail */
+	LOSS_EVENT_BAD_VAR,          /* likewise: a variance below 0 */
 	LOSS_EVENT_COUNT
 };
 
@@ -120,6 +132,7 @@ struct loss_operand {
 	const struct loss_input_row *row;
 	int index;     /* in the caller's list; -1: not given */
 	bool is_index; /* LOSS_INT64; else reals of the spec's dtype */
+	bool wanted;   /* its gradient was asked for */
 	int64_t count; /* elements */
 	int rank;
 	int64_t shape[LOSS_RANK_MAX];
@@ -259,6 +272,10 @@ struct loss_eval {
 
 	double denominator;    /* known before `main` runs */
 	double gradient_scale; /* out.scale / denominator */
+
+	/* Elementwise: the row whose gradient is made in work for every element and
+	 * summed behind `main`, where it is smaller than the prediction; 0: none. */
+	int summed;
 
 	/* Rowwise. */
 	enum loss_row_layout row_layout;
@@ -455,9 +472,8 @@ void loss_rounding_reset(struct loss_eval *e);
 
 /* ---- What only the data could show (report.c) ----------------------------- */
 
-bool loss_has_bad_prob(const struct loss_eval *e);
 enum loss_code loss_report_bad_index(const struct loss_eval *e, struct loss_error *err);
-enum loss_code loss_report_bad_prob(const struct loss_eval *e, struct loss_error *err);
+enum loss_code loss_report_bad_values(const struct loss_eval *e, struct loss_error *err);
 enum loss_code loss_report_masked_row(const struct loss_eval *e, struct loss_error *err);
 
 /* Only one build of a loss file carries its descriptor. */

@@ -27,7 +27,19 @@ LOSS(log_cosh)
 LOSS(quantile)
 LOSS(msle)
 LOSS(mape)
+LOSS(charbonnier)
+LOSS(cauchy)
+LOSS(geman_mcclure)
+LOSS(welsch)
 LOSS(poisson_nll)
+LOSS(gaussian_nll)
+
+/* Margins: targets of -1 and 1. */
+LOSS(soft_margin)
+LOSS(hinge)
+LOSS(squared_hinge)
+LOSS(hinge_embedding)
+LOSS(margin_ranking)
 
 /* Distributions. */
 LOSS(kl_div)

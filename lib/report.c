@@ -66,55 +66,74 @@ enum loss_code loss_report_bad_index(const struct loss_eval *e, struct loss_erro
 	return LOSS_TARGET_RANGE;
 }
 
-/* ---- Probabilities -------------------------------------------------------- */
+/* ---- Values that no loss has --------------------------------------------- */
 
-struct prob_scan {
+struct value_scan {
 	struct loss_scan scan;
-	struct places places;
+	struct places probs, vars;
 };
 
-static void prob_hit(struct loss_scan *scan, enum loss_event event, int64_t element)
+static void value_hit(struct loss_scan *scan, enum loss_event event, int64_t element)
 {
+	struct value_scan *values = (struct value_scan *)scan;
+
 	if (event == LOSS_EVENT_BAD_PROB)
-		places_add(&((struct prob_scan *)scan)->places, element);
+		places_add(&values->probs, element);
+	if (event == LOSS_EVENT_BAD_VAR)
+		places_add(&values->vars, element);
 }
 
-static void scan_probs(const struct loss_eval *e, struct prob_scan *scan)
+static double value_at(const struct loss_eval *e, int input, int64_t index)
 {
-	*scan = (struct prob_scan){.scan.hit = prob_hit};
-	if (e->form != LOSS_ROLE_PROBS || !e->kernels->scan[e->form])
-		return;
-	for (int64_t b = 0; b < loss_ceil_div(e->block_total, e->block_units); b++)
-		e->kernels->scan[e->form](e, b, &scan->scan);
+	const void *data = e->in[input].data;
+
+	return e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)data)[index]
+					     : ((const double *)data)[index];
 }
 
-bool loss_has_bad_prob(const struct loss_eval *e)
+static enum loss_code report_values(const struct loss_eval *e, int input, enum loss_code code,
+				    const char *expected, const struct places *places,
+				    struct loss_error *err)
 {
-	struct prob_scan scan;
-
-	scan_probs(e, &scan);
-	return scan.places.count > 0;
-}
-
-enum loss_code loss_report_bad_prob(const struct loss_eval *e, struct loss_error *err)
-{
-	struct prob_scan scan;
+	const struct loss_operand *operand = &e->in[input];
 	char text[200], at[sizeof err->at];
 
-	scan_probs(e, &scan);
 	if (!err)
-		return LOSS_PROB_RANGE;
-	describe(&scan.places, e->rank, e->shape, text, sizeof text, err);
+		return code;
+	describe(places, operand->rank, operand->shape, text, sizeof text, err);
 	memcpy(at, err->at, sizeof at);
-	int64_t first = scan.places.first[0];
-	double value = e->spec.dtype == LOSS_FLOAT32 ? (double)((const float *)e->in[0].data)[first]
-						     : ((const double *)e->in[0].data)[first];
-
-	loss_fail(err, LOSS_PROB_RANGE, loss_role_name(LOSS_ROLE_PROBS),
-		  "%.9g, expected a probability from 0 to 1; %lld out of range, at %s", value,
-		  (long long)scan.places.count, text);
+	loss_fail(err, code, loss_role_name(input ? operand->row->role : e->form),
+		  "%.9g, expected %s; %lld out of range, at %s",
+		  value_at(e, input, places->first[0]), expected, (long long)places->count, text);
 	memcpy(err->at, at, sizeof at);
-	return LOSS_PROB_RANGE;
+	return code;
+}
+
+/* The places of a variance in its own shape, where one that counts is negative. */
+static enum loss_code report_var(const struct loss_eval *e, int input, struct loss_error *err)
+{
+	struct places places = {0};
+
+	for (int64_t i = 0; i < e->in[input].count; i++)
+		if (value_at(e, input, i) < 0)
+			places_add(&places, i);
+	return report_values(e, input, LOSS_NEGATIVE_VALUE, "a variance of 0 or more", &places,
+			     err);
+}
+
+enum loss_code loss_report_bad_values(const struct loss_eval *e, struct loss_error *err)
+{
+	int var = loss_input_find(e->spec.loss, LOSS_ROLE_VAR);
+	struct value_scan values = {.scan.hit = value_hit};
+
+	if ((e->form != LOSS_ROLE_PROBS && var < 0) || !e->kernels->scan[e->form])
+		return LOSS_OK;
+	for (int64_t b = 0; b < loss_ceil_div(e->block_total, e->block_units); b++)
+		e->kernels->scan[e->form](e, b, &values.scan);
+	if (values.probs.count)
+		return report_values(e, 0, LOSS_PROB_RANGE, "a probability from 0 to 1",
+				     &values.probs, err);
+	return values.vars.count ? report_var(e, var, err) : LOSS_OK;
 }
 
 /* ---- Masked rows ---------------------------------------------------------- */

@@ -88,6 +88,8 @@ static void draw_values(struct numbers *numbers, const struct loss_input_row *ro
 			numbers->values[i] = (double)(next(seed) % (uint64_t)classes);
 		else if (row->kind == LOSS_KIND_BINARY)
 			numbers->values[i] = draw_uniform(seed) < 0.7;
+		else if (row->kind == LOSS_KIND_SIGN)
+			numbers->values[i] = draw_uniform(seed) < 0.5 ? -1 : 1;
 		else if (strange && next(seed) % 5 == 0)
 			numbers->values[i] = strange_value(seed);
 		else if (row->kind == LOSS_KIND_NONNEGATIVE || row->kind == LOSS_KIND_NONZERO)
@@ -165,6 +167,12 @@ static bool draw_shape(struct numbers *numbers, const struct loss_input_row *row
 	case LOSS_SHAPE_PER_CLASS:
 		numbers->rank = 1;
 		numbers->shape[0] = draw->shape[class_axis(draw)];
+		return true;
+	case LOSS_SHAPE_ROWS: /* in each of its four forms */
+		if (draw->seed % 4 == 1)
+			numbers->shape[draw->rank - 1] = 1;
+		else if (draw->seed % 4)
+			numbers->rank = draw->seed % 4 == 2 ? draw->rank - 1 : 0;
 		return true;
 	case LOSS_SHAPE_BROADCAST:
 		numbers->rank = 1;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "draw.h"
+#include "loss_impl.h"
 
 const char *scene_kind_text(enum scene_kind kind)
 {
@@ -62,9 +63,14 @@ static bool is_positive(const struct scene *scene, int input)
 	return kind == LOSS_KIND_NONNEGATIVE || kind == LOSS_KIND_NONZERO;
 }
 
+static bool is_sign(const struct scene *scene)
+{
+	return scene->loss->inputs[1].kind == LOSS_KIND_SIGN;
+}
+
 static double typical(struct scene *scene, enum scene_kind kind)
 {
-	bool is_real = scene->form == LOSS_ROLE_INPUT;
+	bool is_real = scene_is_real(scene);
 	double value = is_positive(scene, 0) ? 0.1 + draw_uniform(&scene->seed) : scene_bell(scene);
 
 	switch (kind) {
@@ -75,8 +81,10 @@ static double typical(struct scene *scene, enum scene_kind kind)
 	case SCENE_ZERO:
 		return 0;
 	default:
-		/* Probabilities stay where their gradients are no event. */
-		return scene->form == LOSS_ROLE_PROBS ? value : value * 3;
+		/* Probabilities and bounded losses stay where their gradients are no event. */
+		if (scene->form == LOSS_ROLE_PROBS || (is_real && scene->loss->impl->is_bounded))
+			return value;
+		return value * 3;
 	}
 }
 
@@ -157,6 +165,9 @@ static void fill_targets(struct scene *scene)
 		fill_distributions(scene, numbers->values);
 	else if (is_binary(scene))
 		fill_binary(scene, numbers->values);
+	else if (is_sign(scene))
+		for (int64_t i = 0; i < scene->elements; i++)
+			numbers->values[i] = scene_draw(scene, 2) ? 1 : -1;
 	else
 		for (int64_t i = 0; i < scene->elements; i++)
 			numbers->values[i] = is_positive(scene, 1)
@@ -174,7 +185,7 @@ static bool solve(struct scene *scene)
 
 	if (is_sequence(scene))
 		return false;
-	if (scene->form == LOSS_ROLE_INPUT) {
+	if (scene_is_real(scene)) {
 		memcpy(x, y, (size_t)scene->elements * sizeof *x);
 		return true;
 	}
@@ -316,7 +327,34 @@ static bool takes_large(const struct scene *scene)
 
 	if (!strcmp(scene->loss->name, "poisson_nll")) /* exp */
 		return false;
-	return scene->form == LOSS_ROLE_INPUT || (scene->form == LOSS_ROLE_LOGITS && !is_overlap);
+	/* What is far off has no gradient there, which is a fault. */
+	if (scene_is_real(scene) && scene->loss->impl->is_bounded)
+		return false;
+	return scene_is_real(scene) || (scene->form == LOSS_ROLE_LOGITS && !is_overlap);
+}
+
+bool scene_is_real(const struct scene *scene)
+{
+	return scene->form == LOSS_ROLE_INPUT || scene->form == LOSS_ROLE_INPUT1;
+}
+
+/* What else the loss cannot do without: as many numbers as there are elements. */
+static void add_required(struct scene *scene)
+{
+	struct question *q = &scene->question;
+
+	for (int i = 2; i < scene->loss->input_count; i++) {
+		const struct loss_input_row *row = &scene->loss->inputs[i];
+		int at;
+
+		if (row->optional)
+			continue;
+		at = scene_add(scene, row->role, &q->inputs[0].numbers, 0);
+		for (int64_t k = 0; k < scene->elements; k++)
+			q->inputs[at].numbers.values[k] =
+				is_positive(scene, i) ? 0.25 + 2 * draw_uniform(&scene->seed)
+						      : scene_bell(scene);
+	}
 }
 
 bool scene_init(struct scene *scene, const struct loss *loss, enum scene_kind kind,
@@ -340,6 +378,7 @@ bool scene_init(struct scene *scene, const struct loss *loss, enum scene_kind ki
 	q->inputs[1].role = LOSS_ROLE_TARGETS;
 	fill_targets(scene);
 	fill_prediction(scene, kind);
+	add_required(scene);
 	switch (kind) {
 	case SCENE_LARGE:
 		return takes_large(scene);

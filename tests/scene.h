@@ -56,6 +56,9 @@ void scene_release(struct scene *scene);
  * its place in the question, or -1. */
 int scene_add(struct scene *scene, enum loss_role role, const struct numbers *shaped, double value);
 
+/* Is the prediction any number, neither scores nor probabilities? */
+bool scene_is_real(const struct scene *scene);
+
 /* The index of class k of row `row` among the elements of the prediction. */
 int64_t scene_element(const struct scene *scene, int64_t row, int64_t k);
 

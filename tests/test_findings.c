@@ -140,6 +140,12 @@ static const struct {
 	{"target_not_binary",
 	 "{'loss': 'ohem_balanced_bce', 'probs': [0.1, 0.5, 0.9], 'targets': [0, 0.5, 1]" FULL,
 	 "{'count': 1, 'at': [[1]], 'operands': {'value': 0.5}}"},
+	{"target_not_binary", "{'loss': 'hinge', 'input': [1, -1, 2], 'targets': [1, 0, -1]" FULL,
+	 "{'count': 1, 'at': [[1]], 'operands': {'value': 0}}"},
+	{"target_not_binary",
+	 "{'loss': 'margin_ranking', 'input1': [[1, -1], [2, 3]], 'input2': [[0, 1], [1, 2]],"
+	 " 'targets': [0.5, -1]" FULL,
+	 "{'count': 1, 'at': [[0]], 'operands': {'value': 0.5}}"},
 	{"target_not_normalised",
 	 "{'loss': 'ce', 'logits': [[1, -2], [0, 1]], 'targets': [[0.5, 0.5], [0.5, 0.25]]" FULL,
 	 "{'severity': 'warning', 'stage': 'target', 'count': 1, 'at': [[1]],"
@@ -446,6 +452,7 @@ static const struct {
 	{"target_not_binary",
 	 "{'loss': 'bce_with_logits', 'logits': [1, -1], 'targets': [255, 1], 'mask': [0, 1]" FULL},
 	{"target_not_binary", "{'loss': 'mse', 'input': [1, -1], 'targets': [255, -1]" FULL},
+	{"target_not_binary", "{'loss': 'hinge', 'input': [1, -1], 'targets': [1, -1]" FULL},
 	{"target_not_normalised",
 	 "{'loss': 'ce', 'logits': [[1, -2, 3]], 'targets': [[0.333, 0.333, 0.333]]" FULL},
 	{"target_not_normalised",
@@ -779,7 +786,8 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 {
 	struct numbers *x = &question->inputs[0].numbers, *y = &question->inputs[1].numbers;
 	enum loss_role form = question->inputs[0].role;
-	bool logits = form == LOSS_ROLE_LOGITS || form == LOSS_ROLE_INPUT;
+	bool logits =
+		form == LOSS_ROLE_LOGITS || form == LOSS_ROLE_INPUT || form == LOSS_ROLE_INPUT1;
 	bool positive = question->spec.loss->inputs[0].kind == LOSS_KIND_NONNEGATIVE;
 	int64_t c = x->rank > 1 ? x->shape[1] : x->shape[0];
 	bool has_rows = y->index && question->spec.loss->traits & LOSS_HAS_CLASSES;
@@ -790,7 +798,8 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 		return true;
 	case EXTREME: /* dice is stuck with such logits, and says so */
 		if (!logits || question->spec.loss->impl->family == &loss_overlap_family ||
-		    loss_param_number(&question->spec, "log_input", 0) != 0 || positive)
+		    loss_param_number(&question->spec, "log_input", 0) != 0 || positive ||
+		    question->spec.loss->impl->is_bounded)
 			return false;
 		for (int64_t i = 0; i < x->count; i += 3)
 			x->values[i] = draw_uniform(seed) < 0.5 ? -1e4 : 1e4;

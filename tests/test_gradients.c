@@ -114,6 +114,8 @@ static double step_at(const struct question *q, enum loss_role role, double x)
 		room = fmin(x, 1 - x);
 	if (role == LOSS_ROLE_PROBS || role == LOSS_ROLE_INPUT)
 		room = fmax(room, 0) + eps_of(q);
+	else if (role == LOSS_ROLE_VAR) /* the step ends before the clamp */
+		room = fabs(x - eps_of(q));
 	else if (role != LOSS_ROLE_TARGETS)
 		room = 0;
 	if (room > 0 && room / 64 < step)

@@ -97,6 +97,11 @@ static double round_half_up(double y)
 	return y >= 0.5;
 }
 
+static double sign_of(double y)
+{
+	return y > 0 ? 1 : -1;
+}
+
 /* The one row that is not normalised has the targets 0.75 and 0.75. */
 static double by_its_row(double y)
 {
@@ -241,6 +246,11 @@ static double targets_rounded(void)
 	return (bce(0.5, 1) + bce(0.2, 0) + bce(0.3, 1)) / (3 + 1e-6);
 }
 
+static double targets_signed(void)
+{
+	return ((1 - 0.5) + (1 + 0.2) + (1 + 0.3)) / 3;
+}
+
 static double targets_normalised(void)
 {
 	return ((CE(0, 1, 2, 0.5) + CE(1, 1, 2, 0.5)) / 2 + CE(2, 0.3, 0.3, 1)) / 2;
@@ -381,6 +391,10 @@ static const struct remedy_case {
 	 "{'diagnostics': 'full', 'loss': 'ohem_balanced_bce', 'probs': [0.5, 0.2, 0.3], "
 	 "'targets': [0.5, 0, 1]}",
 	 targets_rounded, .changes = true, .convert = round_half_up, .member = "targets"},
+	{"fix_targets", "target_not_binary",
+	 "{'diagnostics': 'full', 'loss': 'hinge', 'input': [0.5, 0.2, 0.3], "
+	 "'targets': [1, 0, -1]}",
+	 targets_signed, .changes = true, .convert = sign_of, .member = "targets"},
 	{"fix_targets", "target_not_normalised",
 	 "{'diagnostics': 'full', 'loss': 'ce', 'logits': [[1, 2, 0.5], [0.3, 0.3, 1]], "
 	 "'targets': [[0.75, 0.75, 0], [0, 0, 1]]}",

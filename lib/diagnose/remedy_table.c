@@ -288,6 +288,16 @@ static void fill_rounded(const struct loss_eval *e, const struct trial *trial, v
 		real_put(e, copy, i, real_at(e, e->in[1].data, i) >= 0.5);
 }
 
+static void fill_signs(const struct loss_eval *e, const struct trial *trial, void *copy)
+{
+	(void)trial;
+	for (int64_t i = 0; i < e->in[1].count; i++) {
+		double y = real_at(e, e->in[1].data, i);
+
+		real_put(e, copy, i, y > 0 ? 1 : y <= 0 ? -1 : y);
+	}
+}
+
 /* Each distribution over the classes divided by its sum. */
 static void fill_normalised(const struct loss_eval *e, const struct trial *trial, void *copy)
 {
@@ -307,22 +317,26 @@ static void fill_normalised(const struct loss_eval *e, const struct trial *trial
 	}
 }
 
-/* A distribution over the classes; or numbers that are 0 or 1, or between where
- * the loss takes that. */
+/* A distribution over the classes; or numbers that are 0 or 1, or -1 or 1, or
+ * between where the loss takes that. */
 static bool change_fix_targets(const struct loss_eval *e, struct trial *trial)
 {
 	bool has_classes = e->spec.loss->traits & LOSS_HAS_CLASSES;
 	bool is_binary = e->in[1].row->kind == LOSS_KIND_BINARY;
+	bool is_sign = e->in[1].row->kind == LOSS_KIND_SIGN;
 
 	trial->input = 1;
 	trial->least = 0;
 	trial->most = 1;
-	trial->fill = has_classes ? fill_normalised : is_binary ? fill_rounded : fill_clamped;
+	trial->fill = has_classes ? fill_normalised
+		      : is_binary ? fill_rounded
+		      : is_sign   ? fill_signs
+				  : fill_clamped;
 	if (e->in[1].row->role != LOSS_ROLE_TARGETS || e->hard || !e->in[1].full)
 		return false;
 	if (has_classes)
 		return class_axis_of(e) >= 0 && loss_param_number(&e->spec, "log_target", 0) == 0;
-	return is_binary || e->spec.loss->traits & LOSS_HAS_SIGMOID;
+	return is_binary || is_sign || e->spec.loss->traits & LOSS_HAS_SIGMOID;
 }
 
 static void say_fix_targets(const struct scene *s, char *buf, size_t bytes)
@@ -330,6 +344,7 @@ static void say_fix_targets(const struct scene *s, char *buf, size_t bytes)
 	const char *what =
 		s->trial->fill == fill_normalised ? "Divide each row of targets by its sum"
 		: s->trial->fill == fill_rounded  ? "Make the targets 0 or 1 (0.5 and more: 1)"
+		: s->trial->fill == fill_signs    ? "Make the targets -1 or 1 (above 0: 1)"
 						  : "Bring the targets into [0, 1]";
 
 	snprintf(buf, bytes, "%s, and check the annotations: %s, instead of %s.", what, OUTCOME(s),

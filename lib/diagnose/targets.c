@@ -11,24 +11,33 @@ static bool is_target(const struct loss_eval *e, double y)
 		return true; /* input_nan */
 	if (e->in[1].row->kind == LOSS_KIND_BINARY)
 		return y == 0 || y == 1;
+	if (e->in[1].row->kind == LOSS_KIND_SIGN)
+		return y == -1 || y == 1;
 	return y >= 0 && y <= 1;
+}
+
+/* Are there numbers that the loss takes no others than? */
+static bool takes_two(const struct loss_eval *e)
+{
+	return e->in[1].row->kind == LOSS_KIND_BINARY || e->in[1].row->kind == LOSS_KIND_SIGN;
 }
 
 static void look_for_others(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	const void *y = e->in[1].data;
+	bool full = e->in[1].full;
 	struct loss_finding *finding;
 
-	if (e->in[1].row->kind != LOSS_KIND_BINARY && !(e->spec.loss->traits & LOSS_HAS_SIGMOID))
+	if (!takes_two(e) && !(e->spec.loss->traits & LOSS_HAS_SIGMOID))
 		return;
-	if (e->in[1].row->kind != LOSS_KIND_BINARY && !(d->inputs[1].min < 0) &&
-	    !(d->inputs[1].max > 1) && d->inputs[1].pos_inf + d->inputs[1].neg_inf == 0)
+	if (!takes_two(e) && !(d->inputs[1].min < 0) && !(d->inputs[1].max > 1) &&
+	    d->inputs[1].pos_inf + d->inputs[1].neg_inf == 0)
 		return;
-	finding =
-		finding_begin(d, LOSS_FINDING_TARGET_NOT_BINARY, LOSS_ROLE_TARGETS, PLACE_ELEMENT);
-	for (int64_t i = 0; i < e->elements; i++)
-		if (!is_target(e, real_at(e, y, i)) && unit_counts(e, unit_of(e, i)))
+	finding = finding_begin(d, LOSS_FINDING_TARGET_NOT_BINARY, LOSS_ROLE_TARGETS,
+				full ? PLACE_ELEMENT : PLACE_INPUT);
+	for (int64_t i = 0; i < e->in[1].count; i++)
+		if (!is_target(e, real_at(e, y, i)) && (!full || unit_counts(e, unit_of(e, i))))
 			finding_hit(d, finding, i);
 	if (finding->count)
 		finding_operand(finding, "value", real_at(e, y, finding_first(d, finding)));
@@ -100,8 +109,8 @@ void find_in_targets(struct diagnosis *d)
 		look_for_ignored_class(d);
 		return;
 	}
-	if (!e->in[1].full || e->in[1].count != e->elements)
-		return;
-	look_for_others(d);
-	look_at_sums(d);
+	if (takes_two(e) || e->in[1].full)
+		look_for_others(d);
+	if (e->in[1].full)
+		look_at_sums(d);
 }

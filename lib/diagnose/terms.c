@@ -30,7 +30,7 @@ static enum loss_finding_code code_of(const struct loss_eval *e, enum loss_event
 /* An infinity that came in has not overflowed here; rows.c tells of rows. */
 static bool is_elsewhere(const struct loss_eval *e, enum loss_event event, int64_t element)
 {
-	return event == LOSS_EVENT_BAD_PROB ||
+	return event == LOSS_EVENT_BAD_PROB || event == LOSS_EVENT_BAD_VAR ||
 	       (event == LOSS_EVENT_TARGET_AT_MASKED && e->spec.loss->impl->is_bounded) ||
 	       (event == LOSS_EVENT_GRADIENT_FLOORED && !e->out.gradients[0]) ||
 	       (event == LOSS_EVENT_EXP_OVERFLOW && !isfinite(real_at(e, e->in[1].data, element)));

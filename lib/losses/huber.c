@@ -22,12 +22,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return v_select(near, half * size * size, delta * (size - half * delta));
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(huber) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(huber, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_huber = {
@@ -39,9 +34,7 @@ const struct loss loss_described_huber = {
 	.aliases = {"HuberLoss", "huber_loss"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS()),
 	LOSS_PARAMS(huber_params, LOSS_PARAM(huber_params, delta, .init = 1, ABOVE(0),
 					     .doc = "Residual at which the loss turns linear.")),
 	.example = "\"input\": [0.5, 2.0, -3.0], \"targets\": [0.0, 2.0, -1.0]",

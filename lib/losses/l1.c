@@ -12,12 +12,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return v_abs(d);
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(l1) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(l1, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_l1 = {
@@ -29,9 +24,7 @@ const struct loss loss_described_l1 = {
 	.aliases = {"mae", "L1Loss", "mean_absolute_error", "absolute_error"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS()),
 	.example = "\"input\": [0.5, 2.0, -3.0], \"targets\": [0.0, 2.0, -1.0]",
 	.ulp = 1,
 	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},

@@ -27,12 +27,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 			(a - v_set(LN2)) + v_log1p_unit(small));
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(log_cosh) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(log_cosh, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_log_cosh = {
@@ -45,9 +40,7 @@ const struct loss loss_described_log_cosh = {
 	.aliases = {"LogCosh", "logcosh", "LogCoshLoss"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS()),
 	.example = "\"input\": [0.5, 2.0, -3.0], \"targets\": [0.0, 2.0, -1.0]",
 	.ulp = 5,
 	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},

@@ -26,12 +26,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return percent * (v_abs(d) / base);
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(mape) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(mape, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_mape = {
@@ -43,10 +38,7 @@ const struct loss loss_described_mape = {
 	.aliases = {"mean_absolute_percentage_error", "MeanAbsolutePercentageError", "MAPE"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_NONZERO, .shape = LOSS_SHAPE_SAME,
-			       .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS(.kind = LOSS_KIND_NONZERO)),
 	LOSS_PARAMS(mape_params, LOSS_PARAM(mape_params, eps, .init = 1e-7, ABOVE(0),
 					    .doc = "The least size that a target counts as.")),
 	.example = "\"input\": [0.5, 2.0, -3.0], \"targets\": [1.0, 2.0, -1.0]",

@@ -11,12 +11,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return d * d;
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(mse) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(mse, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_mse = {
@@ -28,9 +23,7 @@ const struct loss loss_described_mse = {
 	.aliases = {"l2", "MSELoss", "mean_squared_error", "squared_error"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS()),
 	.example = "\"input\": [0.5, 2.0, -3.0], \"targets\": [0.0, 2.0, -1.0]",
 	.ulp = 3,
 	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},

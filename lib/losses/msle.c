@@ -34,12 +34,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return size * size;
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(msle) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(msle, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_msle = {
@@ -52,11 +47,8 @@ const struct loss loss_described_msle = {
 	.aliases = {"mean_squared_logarithmic_error", "MeanSquaredLogarithmicError", "MSLE"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .kind = LOSS_KIND_NONNEGATIVE,
-			       .aliases = LOSS_ROLE_BIT(LOGITS), .shape = LOSS_SHAPE_PREDICTION,
-			       .differentiable = true),
-		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_NONNEGATIVE, .shape = LOSS_SHAPE_SAME,
-			       .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(.kind = LOSS_KIND_NONNEGATIVE),
+		    REAL_TARGETS(.kind = LOSS_KIND_NONNEGATIVE)),
 	LOSS_PARAMS(msle_params, LOSS_PARAM(msle_params, eps, .init = 1e-7, AT_LEAST(0),
 					    .doc = "The least that a number counts as.")),
 	.example = "\"input\": [0.5, 2.0, 3.0], \"targets\": [0.0, 2.0, 1.0]",

@@ -69,12 +69,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return loss;
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(poisson_nll) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(poisson_nll, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_poisson_nll = {
@@ -88,10 +83,7 @@ const struct loss loss_described_poisson_nll = {
 	.aliases = {"PoissonNLLLoss", "poisson_nll_loss"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .kind = LOSS_KIND_NONNEGATIVE, .shape = LOSS_SHAPE_SAME,
-			       .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS(.kind = LOSS_KIND_NONNEGATIVE)),
 	LOSS_PARAMS(poisson_nll_params,
 		    LOSS_PARAM(poisson_nll_params, log_input, .init = 1,
 			       .doc = "The prediction is the logarithm of the rate."),

@@ -25,12 +25,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return v_and(on, slope * d);
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(quantile) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(quantile, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_quantile = {
@@ -43,9 +38,7 @@ const struct loss loss_described_quantile = {
 	.aliases = {"pinball", "quantile_loss", "QuantileLoss", "pinball_loss", "PinballLoss"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS()),
 	LOSS_PARAMS(quantile_params,
 		    LOSS_PARAM(quantile_params, tau, .init = 0.5, ABOVE(0), BELOW(1),
 			       .doc = "The quantile that is predicted.")),

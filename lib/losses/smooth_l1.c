@@ -22,12 +22,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return v_select(near, half * size * (size / beta), size - half * beta);
 }
 
-ELEMENT_FORM(plain, 2, element)
-
-const struct loss_kernels LOSS_KERNELS(smooth_l1) = {
-	.main = {[LOSS_ROLE_INPUT] = plain_block},
-	.scan = {[LOSS_ROLE_INPUT] = plain_scan},
-};
+ELEMENT_LOSS(smooth_l1, INPUT, 2, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_smooth_l1 = {
@@ -40,9 +35,7 @@ const struct loss loss_described_smooth_l1 = {
 	.aliases = {"SmoothL1Loss", "smooth_l1_loss"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,
-	LOSS_INPUTS(LOSS_INPUT(INPUT, .aliases = LOSS_ROLE_BIT(LOGITS),
-			       .shape = LOSS_SHAPE_PREDICTION, .differentiable = true),
-		    LOSS_INPUT(TARGETS, .shape = LOSS_SHAPE_SAME, .differentiable = true)),
+	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS()),
 	LOSS_PARAMS(smooth_l1_params,
 		    LOSS_PARAM(smooth_l1_params, beta, .init = 1, AT_LEAST(0),
 			       .doc = "Residual at which the loss turns linear; 0 is L1.")),

@@ -261,9 +261,12 @@ INLINE void element_chunk_init(struct element_chunk *chunk, const struct loss_ev
 	for (int k = 0; k < inputs; k++) {
 		chunk->in[k] = element_operand(e, &e->in[e->reads[k]], begin, n, room->in[k]);
 		real *grad = e->out.gradients[e->reads[k]];
+		bool summed = k > 0 && e->reads[k] == e->summed;
 
+		if (grad && summed)
+			grad = e->work;
 		chunk->grad[k] = grad ? grad + begin : NULL;
-		chunk->accumulate[k] = e->out.accumulate[e->reads[k]];
+		chunk->accumulate[k] = e->out.accumulate[e->reads[k]] && !summed;
 		chunk->stream[k] =
 			grad && v_may_stream(chunk->grad[k], e->elements, chunk->accumulate[k]);
 	}
@@ -362,5 +365,13 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, int inputs, e
 	{                                                                                          \
 		element_scan(e, block, inputs, element, scan);                                     \
 	}
+
+/* All of a loss that has one form: `role` names its prediction. */
+#define ELEMENT_LOSS(id, role, inputs, element)                                                    \
+	ELEMENT_FORM(plain, inputs, element)                                                       \
+	const struct loss_kernels LOSS_KERNELS(id) = {                                             \
+		.main = {[LOSS_ROLE_##role] = plain_block},                                        \
+		.scan = {[LOSS_ROLE_##role] = plain_scan},                                         \
+	};
 
 #endif

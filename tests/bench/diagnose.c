@@ -118,6 +118,20 @@ static bool is_positive(const struct scene *scene)
 	return scene->loss->inputs[0].kind == LOSS_KIND_NONNEGATIVE;
 }
 
+static bool is_sign(const struct scene *scene)
+{
+	return scene->loss->inputs[1].kind == LOSS_KIND_SIGN;
+}
+
+/* Is it about the difference of two numbers that may be any? */
+static bool is_residual(const struct scene *scene)
+{
+	enum loss_kind kind = scene->loss->inputs[1].kind;
+
+	return scene->form == LOSS_ROLE_INPUT && kind != LOSS_KIND_NONNEGATIVE &&
+	       kind != LOSS_KIND_SIGN;
+}
+
 static bool is_mining(const struct scene *scene)
 {
 	return has_param(scene, "negative_ratio");
@@ -157,22 +171,28 @@ static bool nan_inputs(struct scene *scene, struct planted *planted)
 	return set_elements(scene, planted, NAN);
 }
 
+/* Does an infinite prediction cost an infinite amount?  On the right side of a
+ * margin it costs nothing, and far off it may cost no more than anything else. */
+static bool is_unbounded(const struct scene *scene)
+{
+	return scene_is_real(scene) && !is_sign(scene) && !is_bounded(scene);
+}
+
 static bool pos_inf_inputs(struct scene *scene, struct planted *planted)
 {
-	return (scene->form == LOSS_ROLE_INPUT ||
-		(has_softmax(scene) && scene->form == LOSS_ROLE_LOGITS)) &&
+	return (is_unbounded(scene) || (has_softmax(scene) && scene->form == LOSS_ROLE_LOGITS)) &&
 	       set_elements(scene, planted, INFINITY);
 }
 
 static bool neg_inf_inputs(struct scene *scene, struct planted *planted)
 {
-	return scene->form == LOSS_ROLE_INPUT && !is_positive(scene) &&
+	return is_unbounded(scene) && !is_positive(scene) &&
 	       set_elements(scene, planted, -INFINITY);
 }
 
 static bool narrowed_inputs(struct scene *scene, struct planted *planted)
 {
-	bool can = scene->form == LOSS_ROLE_INPUT && set_elements(scene, planted, INFINITY);
+	bool can = scene_is_real(scene) && set_elements(scene, planted, INFINITY);
 
 	planted->narrowed = planted->count;
 	return can;
@@ -204,11 +224,13 @@ static bool half_underflows(struct scene *scene, struct planted *planted)
 
 static bool targets_not_binary(struct scene *scene, struct planted *planted)
 {
-	if (!has_sigmoid(scene))
+	if (!has_sigmoid(scene) && !is_sign(scene))
 		return false;
 	choose(scene, planted, scene->elements, NULL);
 	for (int64_t i = 0; i < planted->count; i++)
-		scene_y(scene)[planted->places[i]] = scene_draw(scene, 2) ? 255 : -1;
+		scene_y(scene)[planted->places[i]] = scene_draw(scene, 2) ? 255
+						     : is_sign(scene)     ? 0
+									  : -1;
 	return true;
 }
 
@@ -430,7 +452,7 @@ static bool exps_overflow(struct scene *scene, struct planted *planted)
 /* Residuals of twice the largest float32. */
 static bool residuals_overflow(struct scene *scene, struct planted *planted)
 {
-	if (scene->form != LOSS_ROLE_INPUT || scene->loss->inputs[1].kind == LOSS_KIND_NONNEGATIVE)
+	if (!is_residual(scene) || is_bounded(scene))
 		return false;
 	choose(scene, planted, scene->elements, NULL);
 	for (int64_t i = 0; i < planted->count; i++) {
@@ -442,7 +464,7 @@ static bool residuals_overflow(struct scene *scene, struct planted *planted)
 
 static bool infinities_meet(struct scene *scene, struct planted *planted)
 {
-	if (!pos_inf_inputs(scene, planted) || scene->form != LOSS_ROLE_INPUT)
+	if (!pos_inf_inputs(scene, planted) || !is_residual(scene))
 		return false;
 	for (int64_t i = 0; i < planted->count; i++)
 		scene_y(scene)[planted->places[i]] = INFINITY;
@@ -556,7 +578,7 @@ static bool floored_logs(struct scene *scene, struct planted *planted)
 static bool empty_batch(struct scene *scene, struct planted *planted)
 {
 	(void)planted;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < scene->question.input_count; i++) {
 		scene->question.inputs[i].numbers.shape[0] = 0;
 		scene->question.inputs[i].numbers.count = 0;
 	}
@@ -796,7 +818,7 @@ static bool logit_near_float32(struct scene *scene, struct planted *planted)
 
 static bool subnormal_inputs(struct scene *scene, struct planted *planted)
 {
-	if (scene->form != LOSS_ROLE_INPUT || is_positive(scene) || scene->elements < 16)
+	if (!scene_is_real(scene) || is_positive(scene) || scene->elements < 16)
 		return false;
 	for (int64_t i = 0; i < scene->elements; i++) {
 		scene_x(scene)[i] = 1e-40 * (1 + draw_uniform(&scene->seed));
@@ -1168,7 +1190,7 @@ static void bench_cost(const char *name, int64_t n, int64_t c)
 	/* A batch of rows, in the form that is activated. */
 	while (!scene_init(&scene, loss, SCENE_USUAL, c ? &wish : &plain, seed++) ||
 	       scene.question.inputs[0].numbers.rank != 2 ||
-	       (scene.form != LOSS_ROLE_LOGITS && scene.form != LOSS_ROLE_INPUT))
+	       (scene.form != LOSS_ROLE_LOGITS && !scene_is_real(&scene)))
 		scene_release(&scene);
 	if (evaluation_init(&e, &scene.question, LOSS_FLOAT32, MEMORY_PLAIN))
 		exit(1);

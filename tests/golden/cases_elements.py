@@ -9,15 +9,18 @@ OVERLAPS = ("dice", "tversky")
 
 
 class Elements:
-    """What every loss of elements is asked; `draw` makes predictions, `aim` targets."""
+    """What every loss of elements is asked; `draw` makes predictions, `aim` targets,
+    `also` by role what else the loss cannot do without."""
 
-    def __init__(self, loss, role, seed, draw, aim):
-        self.loss, self.role = loss, role
+    def __init__(self, loss, role, seed, draw, aim, also=None):
+        self.loss, self.role, self.also = loss, role, also or {}
         self.rng = np.random.default_rng(seed)
         self.draw, self.aim = draw, aim
         self.cases = []
 
     def add(self, name, params=None, x=None, targets=None, role=None, **more):
+        for other, draw in self.also.items():
+            more.setdefault(other, narrow(draw(self.rng, np.shape(x))))
         self.cases.append(Case(name, self.loss, params, **{role or self.role: x},
                                targets=np.asarray(targets, dtype=float), **more))
 
@@ -357,8 +360,8 @@ def tversky():
 
 # ---- Regression -------------------------------------------------------------
 
-def regression(loss, seed):
-    e = Elements(loss, "input", seed, normal, normal)
+def regression(loss, seed, also=None):
+    e = Elements(loss, "input", seed, normal, normal, also)
     e.sizes(), e.reductions(), e.masking(), e.empty(), e.broken([np.nan, INF, -INF])
     e.add("gradient of the targets", **e.both((3, 4)), wanted=["input", "targets"])
     e.add("equal: slope 0", {"reduction": "none"}, x=np.array([1.5, 0, -0.0, -3]),
@@ -470,6 +473,61 @@ def poisson_nll():
     return e.cases
 
 
+def charbonnier():
+    e = regression("charbonnier", 47)
+    e.add("where 1 begins to count, and far away", {"reduction": "none"}, targets=np.zeros(8),
+          x=np.array([8191.0, 8192, 8193, -1e10, 1e30, 3e38, 0.01, 1e-4]))
+    return e.cases
+
+
+def cauchy():
+    e = regression("cauchy", 48)
+    e.add("far away", {"reduction": "none"}, targets=np.zeros(6), check=False,
+          x=np.array([2.0 ** 60, 2.0 ** 61, -1e20, 1e30, 3e38, -3e38]))
+    return e.cases
+
+
+def geman_mcclure():
+    e = regression("geman_mcclure", 49)
+    e.add("around the turn between its two forms, and far away", {"reduction": "none"},
+          targets=np.zeros(8), x=np.array([1.875, 2, 2.125, -2, 1e3, 1e10, 3e38, -1e30]))
+    return e.cases
+
+
+def welsch():
+    e = regression("welsch", 50)
+    e.add("far away", {"reduction": "none"}, targets=np.zeros(7),
+          x=np.array([5.0, -9, 12, 14.5, -100, 1e19, 3e38]))
+    return e.cases
+
+
+def gaussian_nll():
+    e = regression("gaussian_nll", 51, {"var": positive})
+    for full in (True, False):
+        for reduction in ("none", "mean", "sum"):
+            for shape in ((4, 3), (4, 1), (4,), (1,), ()):
+                e.add(f"full {full}, {reduction}, variance of shape {shape}",
+                      {"full": full, "reduction": reduction}, **e.both((4, 3)),
+                      var=narrow(positive(e.rng, shape)))
+    e.add("a variance for each row of images, a mask and weights", {"reduction": "mean"},
+          **e.both((2, 3, 40)), var=narrow(positive(e.rng, (2, 3))),
+          mask=np.array([1.0, 0]), sample_weight=narrow(positive(e.rng, (2, 3))))
+    e.add("rows longer than a block", {"reduction": "sum"},
+          x=narrow(normal(e.rng, (2, 1100))), targets=narrow(normal(e.rng, (2, 1100))),
+          var=np.array([0.5, 2]))
+    e.add("a variance for each sample, square", **e.both((3, 3)),
+          var=narrow(positive(e.rng, (3,))), note="counts from the first axis, as in PyTorch")
+    e.add("variances below eps", {"reduction": "none"}, check=False, x=np.array([0.5, 1, 1e-4]),
+          targets=np.zeros(3), var=np.array([0.0, 1e-7, 1e-9]),
+          note="the slope towards them is 0; PyTorch's is that at eps")
+    e.add("eps 0.25", {"eps": 0.25, "reduction": "none"}, x=np.array([0.5, 1, 1e-4]),
+          targets=np.zeros(3), var=np.array([0.25, 0.5, 0.75]))
+    e.add("large residuals over large variances", {"reduction": "none"}, targets=np.zeros(3),
+          x=np.array([1e20, -1e25, 1e30]), var=np.array([1e30, 1e38, 1.0]), check=False)
+    e.add("gradient of all three", **e.both((3, 4)), wanted=["input", "targets", "var"])
+    return e.cases
+
+
 def huber():
     e = regression("huber", 20)
     for delta in (0.25, 1.0, 3.0):
@@ -481,4 +539,5 @@ def huber():
 
 FILES = {f.__name__: f for f in (binary_cross_entropy, bce_with_logits, balanced_bce,
                                  ohem_balanced_bce, sigmoid_focal, dice, tversky, l1, mse,
-                                 smooth_l1, huber, log_cosh, quantile, msle, mape, poisson_nll)}
+                                 smooth_l1, huber, log_cosh, quantile, msle, mape, poisson_nll, charbonnier,
+                                 cauchy, geman_mcclure, welsch, gaussian_nll)}

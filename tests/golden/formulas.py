@@ -16,8 +16,8 @@ import math
 import mpmath
 import numpy as np
 
-from precise import (INF, NAN, Number, absolute, custom, divide, exp, lift, log, log1p, mpf,
-                     power, sigmoid, sigmoid_value, softplus, total)
+from precise import (INF, NAN, Number, absolute, custom, divide, exp, lift, log, log1p,
+                     minus_expm1, mpf, power, sigmoid, sigmoid_value, softplus, total)
 
 FORMULAS = {}
 
@@ -449,12 +449,39 @@ def quantile_of(d, params):
     return tau * -d if d.value < 0 else (1 - tau) * absolute(d)
 
 
+def charbonnier_of(d, _params):
+    root = mpmath.sqrt(d.value ** 2 + 1)
+    slope = mpmath.sign(d.value) if mpmath.isinf(d.value) else d.value / root
+    return custom(root - 1, (d, slope))
+
+
+def cauchy_of(d, _params):
+    square = d.value ** 2 / 2
+    slope = mpf(0) if mpmath.isinf(square) else d.value / (1 + square)
+    return custom(mpmath.log1p(square), (d, slope))
+
+
+def geman_mcclure_of(d, _params):
+    if mpmath.isinf(d.value):
+        return custom(mpf(2), (d, mpf(0)))
+    below = d.value ** 2 + 4
+    return custom(2 * d.value ** 2 / below, (d, 16 * d.value / below ** 2))
+
+
+def welsch_of(d, _params):
+    return minus_expm1(d * d * -0.5)
+
+
 FORMULAS["l1"] = difference(lambda d, _params: absolute(d))
 FORMULAS["mse"] = difference(square)
 FORMULAS["huber"] = difference(huber_of)
 FORMULAS["smooth_l1"] = difference(smooth_l1_of)
 FORMULAS["log_cosh"] = difference(log_cosh_of)
 FORMULAS["quantile"] = difference(quantile_of)
+FORMULAS["charbonnier"] = difference(charbonnier_of)
+FORMULAS["cauchy"] = difference(cauchy_of)
+FORMULAS["geman_mcclure"] = difference(geman_mcclure_of)
+FORMULAS["welsch"] = difference(welsch_of)
 
 
 @formula
@@ -499,6 +526,75 @@ def poisson_nll(params, input, targets):
 
     return elementwise(element, input, targets)
 
+
+def by_row(var, shape):
+    """A variance for every element, for every row of the last axis, or for all."""
+    if var.size == 1 or var.shape == shape:
+        return var.reshape(()) if var.size == 1 else var
+    return var.reshape(shape[:-1] + (1,))
+
+
+@formula
+def gaussian_nll(params, input, targets, var):
+    eps = mpf(params.get("eps", 1e-6))
+
+    def element(x, y, v):
+        v = lift(eps) if v.value < eps else v
+        d = x - y
+        parts = [0.5 * log(v), 0.5 * (d * d / v)]
+        if params.get("full", False):
+            parts.append(mpmath.log(2 * mpmath.pi) / 2)
+        return total(parts)
+
+    return elementwise(element, input, targets, by_row(var, input.shape))
+
+
+# ---- Margins ----------------------------------------------------------------
+
+def positive_part(a, slope_at_0=0):
+    if mpmath.isnan(a.value):
+        return custom(NAN, (a, NAN))
+    if a.value > 0:
+        return a
+    return custom(mpf(0), (a, mpf(slope_at_0))) if a.value == 0 else lift(0)
+
+
+def of_scores(function):
+    return lambda params, input, targets: elementwise(
+        lambda x, y: function(x * y), input, targets)
+
+
+def squared_hinge_of(agreement):
+    missing = positive_part(1 - agreement)
+    return missing * missing
+
+
+FORMULAS["soft_margin"] = of_scores(lambda agreement: softplus(-agreement))
+FORMULAS["hinge"] = of_scores(lambda agreement: positive_part(1 - agreement))
+FORMULAS["squared_hinge"] = of_scores(squared_hinge_of)
+
+
+@formula
+def hinge_embedding(params, input, targets):
+    margin = mpf(params.get("margin", 1.0))
+
+    def element(x, y):
+        if mpmath.isnan(y.value):
+            return custom(NAN, (x, NAN))
+        return total(([x] if y.value != -1 else []) +
+                     ([positive_part(margin - x, 1)] if y.value != 1 else []))
+
+    return elementwise(element, input, targets)
+
+
+@formula
+def margin_ranking(params, input1, input2, targets):
+    margin = mpf(params.get("margin", 0.0))
+    return elementwise(lambda a, y, b: positive_part(margin - y * (a - b), 1), input1, targets,
+                       input2)
+
+
+# ---- Distributions ----------------------------------------------------------
 
 def kl_term(log_q, y, log_target):
     if log_target:

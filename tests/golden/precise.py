@@ -122,6 +122,12 @@ def exp(x):
     return Number(value, (Link(x, value, value * x.error),))
 
 
+def minus_expm1(x):
+    """1 - e^x"""
+    value = mpmath.exp(x.value)
+    return Number(-mpmath.expm1(x.value), (Link(x, -value, value * x.error),))
+
+
 def log(x):
     slope = divide(mpf(1), x.value)
     value = mpmath.log(x.value) if x.value != 0 else -INF

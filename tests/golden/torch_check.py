@@ -220,6 +220,54 @@ def poisson_nll(params, input, targets):
                               reduction=params["reduction"])
 
 
+def gaussian_nll(params, input, targets, var):
+    if var.numel() == 1:
+        var = var.reshape(()).expand_as(input)
+    return F.gaussian_nll_loss(input, targets, var, full=params.get("full", False),
+                               eps=params.get("eps", 1e-6), reduction=params["reduction"])
+
+
+def charbonnier(params, input, targets):
+    return reduce_(((input - targets) ** 2 + 1).sqrt() - 1, params)
+
+
+def cauchy(params, input, targets):
+    return reduce_(torch.log1p((input - targets) ** 2 / 2), params)
+
+
+def geman_mcclure(params, input, targets):
+    squares = (input - targets) ** 2
+    return reduce_(2 * squares / (squares + 4), params)
+
+
+def welsch(params, input, targets):
+    return reduce_(1 - torch.exp(-(input - targets) ** 2 / 2), params)
+
+
+def soft_margin(params, input, targets):
+    if targets.requires_grad:  # which PyTorch's own has no derivative for
+        return reduce_(torch.log1p(torch.exp(-input * targets)), params)
+    return F.soft_margin_loss(input, targets, reduction=params["reduction"])
+
+
+def hinge(params, input, targets):
+    return reduce_(F.relu(1 - input * targets), params)
+
+
+def squared_hinge(params, input, targets):
+    return reduce_(F.relu(1 - input * targets) ** 2, params)
+
+
+def hinge_embedding(params, input, targets):
+    return F.hinge_embedding_loss(input, targets, margin=params.get("margin", 1.0),
+                                  reduction=params["reduction"])
+
+
+def margin_ranking(params, input1, input2, targets):
+    return F.margin_ranking_loss(input1, input2, targets.expand_as(input1),
+                                 margin=params.get("margin", 0.0), reduction=params["reduction"])
+
+
 def l1(params, input, targets):
     return F.l1_loss(input, targets, reduction=reduction_of(params))
 
