@@ -12,8 +12,7 @@
 #include "loss_impl.h"
 
 enum {
-	ACROSS_ELEMENTS = 8192, /* of rows that take their passes together */
-	SHORT_CLASSES = 32,     /* of a row that is transposed */
+	SHORT_CLASSES = 32, /* of a row that is transposed */
 };
 
 static size_t real_bytes(const struct loss_eval *e)
@@ -149,7 +148,7 @@ static void lay_out_rows(struct loss_eval *e)
 	e->block_total = e->n * e->d;
 	switch (e->row_layout) {
 	case LOSS_ROWS_ACROSS:
-		e->rows_together = loss_min_i64(group, loss_max_i64(1, ACROSS_ELEMENTS / c));
+		e->rows_together = loss_min_i64(group, loss_max_i64(1, LOSS_BLOCK_ELEMENTS / c));
 		break;
 	case LOSS_ROWS_COPIED:
 		e->rows_together = group * loss_min_i64(LOSS_COPY_GROUPS, groups_in_copy(e));

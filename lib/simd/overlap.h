@@ -5,7 +5,8 @@
  *
  *     d loss / d p = d_i y + d_p (2 p, or 1)
  *
- * times p (1 - p) where logits are given.
+ * times p (1 - p) where logits are given.  Their sigmoids are computed once:
+ * `prepare` leaves them where the gradient will be.
  */
 #ifndef LOSS_SIMD_OVERLAP_H
 #define LOSS_SIMD_OVERLAP_H
@@ -29,21 +30,33 @@ INLINE struct overlap_run overlap_run_of(const struct loss_eval *e, int64_t chun
 	};
 }
 
-struct overlap_lanes {
-	vec p, slope, y; /* probability, dp/dx, target */
+/*
+ * A sigmoid p in one number, without loss: the smaller of p and 1 - p, with the
+ * sign of the logit.
+ */
+INLINE vec overlap_pack(struct binary_logit b, vec x)
+{
+	return v_flip_sign(b.small * b.larger, x);
+}
+
+struct overlap_prob {
+	vec p, slope; /* slope: dp/dx, 1 where x is p itself */
 };
 
-/* n <= LANES elements from `at`, with p and y 0 behind them. */
-INLINE struct overlap_lanes overlap_load(const struct loss_eval *e, int64_t at, int n, bool logits)
+INLINE struct overlap_prob overlap_unpack(vec packed)
 {
-	vec x = v_load_n((const real *)e->in[0].data + at, n, 0);
-	vec y = v_load_n((const real *)e->in[1].data + at, n, 0);
+	vec smaller = v_abs(packed), larger = v_set(1) - smaller;
 
-	if (!logits)
-		return (struct overlap_lanes){x, v_set(1), y};
-	struct binary_logit b = binary_logit_of(x);
+	return (struct overlap_prob){
+		.p = v_select(v_is_signed(packed), smaller, larger),
+		.slope = smaller * larger,
+	};
+}
 
-	return (struct overlap_lanes){v_and(m_first(n), b.prob_1), b.prob_1 * b.prob_0, y};
+/* Where the packed sigmoids stay between the phases, or NULL. */
+INLINE real *overlap_keep(const struct loss_eval *e, bool logits)
+{
+	return logits && !e->out.accumulate[0] ? e->out.gradients[0] : NULL;
 }
 
 struct overlap_sums {
@@ -53,24 +66,28 @@ struct overlap_sums {
 
 /* Adds n <= GROUP elements. */
 INLINE void overlap_add(const struct loss_eval *e, int64_t at, int n, bool logits, bool squared,
-			struct overlap_sums *sums)
+			real *keep, struct overlap_sums *sums)
 {
+	const real *x = (const real *)e->in[0].data + at, *y = (const real *)e->in[1].data + at;
 	const vec one = v_set(1);
 
 	UNROLL for (int r = 0; r < REGS; r++)
 	{
-		int left = n - r * LANES;
-		struct overlap_lanes v = overlap_load(e, at + r * LANES,
-						      left < 0       ? 0
-						      : left < LANES ? left
-								     : LANES,
-						      logits);
+		int i = r * LANES, left = n - i;
+		vec p = v_load_n(x + i, left, 0), target = v_load_n(y + i, left, 0);
 
-		if (!logits)
-			sums->bad = m_or(sums->bad, m_or(v_lt(v.p, v_set(0)), v_gt(v.p, one)));
-		acc_add_mul(&sums->i, r, v.p, v.y);
-		acc_add_mul(&sums->p, r, v.p, squared ? v.p : one);
-		acc_add_mul(&sums->y, r, v.y, squared ? v.y : one);
+		if (logits) {
+			struct binary_logit b = binary_logit_of(p);
+
+			if (keep)
+				v_store_n(keep + at + i, overlap_pack(b, p), left);
+			p = v_and(m_first(left), b.prob_1);
+		} else {
+			sums->bad = m_or(sums->bad, m_or(v_lt(p, v_set(0)), v_gt(p, one)));
+		}
+		acc_add_mul(&sums->i, r, p, target);
+		acc_add_mul(&sums->p, r, p, squared ? p : one);
+		acc_add_mul(&sums->y, r, target, squared ? target : one);
 	}
 }
 
@@ -78,12 +95,13 @@ INLINE void overlap_sum(const struct loss_eval *e, struct overlap_run run, bool 
 			bool squared, struct loss_overlap *out, mask *bad)
 {
 	struct overlap_sums sums = {acc_zero(), acc_zero(), acc_zero(), m_none()};
+	real *keep = overlap_keep(e, logits);
 	int64_t at = run.begin;
 
 	for (; at + GROUP <= run.end; at += GROUP)
-		overlap_add(e, at, GROUP, logits, squared, &sums);
+		overlap_add(e, at, GROUP, logits, squared, keep, &sums);
 	if (at < run.end)
-		overlap_add(e, at, (int)(run.end - at), logits, squared, &sums);
+		overlap_add(e, at, (int)(run.end - at), logits, squared, keep, &sums);
 	*out = (struct loss_overlap){acc_sum(&sums.i), acc_sum(&sums.p), acc_sum(&sums.y)};
 	*bad = m_or(*bad, sums.bad);
 }
@@ -112,7 +130,7 @@ INLINE void overlap_prepare(const struct loss_eval *e, int64_t block, bool logit
 /* What the gradient of a chunk is made of; constants in its loop. */
 struct overlap_slopes {
 	vec d_i, d_p;
-	bool logits, squared, accumulate, stream;
+	bool logits, squared, kept, accumulate, stream;
 };
 
 /* The gradient of n <= LANES elements. */
@@ -120,8 +138,12 @@ INLINE void overlap_step(const struct loss_eval *e, int64_t at, int n, struct ov
 			 vec *poison)
 {
 	real *to = (real *)e->out.gradients[0] + at;
-	struct overlap_lanes v = overlap_load(e, at, n, d.logits);
-	vec g = v_fma(d.d_i, v.y, d.squared ? d.d_p * (v.p + v.p) : d.d_p) * v.slope;
+	vec x = v_load_n(d.kept ? to : (const real *)e->in[0].data + at, n, 0);
+	vec y = v_load_n((const real *)e->in[1].data + at, n, 0);
+	struct overlap_prob v =
+		d.logits ? overlap_unpack(d.kept ? x : overlap_pack(binary_logit_of(x), x))
+			 : (struct overlap_prob){x, v_set(1)};
+	vec g = v_fma(d.d_i, y, d.squared ? d.d_p * (v.p + v.p) : d.d_p) * v.slope;
 
 	*poison = v_fma(v_and(m_first(n), g), v_set(0), *poison);
 	if (d.accumulate)
@@ -136,19 +158,16 @@ INLINE void overlap_gradient(const struct loss_eval *e, struct overlap_run run, 
 			     bool squared, const struct loss_slopes *slopes, vec *poison)
 {
 	real *grad = e->out.gradients[0];
-	struct overlap_slopes d = {v_set((real)slopes->d_i),
-				   v_set((real)slopes->d_p),
-				   logits,
-				   squared,
-				   e->out.accumulate[0],
-				   false};
+	struct overlap_slopes d = {
+		v_set((real)slopes->d_i),        v_set((real)slopes->d_p), logits, squared,
+		overlap_keep(e, logits) != NULL, e->out.accumulate[0],     false};
 	int64_t skipped = run.sample * e->sample_elements + e->skipped, at = run.begin;
 
 	/* What does not count has no gradient. */
 	for (; at < run.end && (!slopes->counts || at < skipped); at++)
 		if (!d.accumulate)
 			grad[at] = 0;
-	d.stream = v_may_stream(grad + at, e->elements, d.accumulate);
+	d.stream = !d.kept && v_may_stream(grad + at, e->elements, d.accumulate);
 	for (; at + LANES <= run.end; at += LANES)
 		overlap_step(e, at, LANES, d, poison);
 	if (at < run.end)

@@ -3,8 +3,7 @@
  *
  * A row is read for its maximum, then for the exponentials, which are kept where
  * the gradient will be, so that the last pass only multiplies.  Several short
- * rows take each pass together; while they are worked on, the rows behind them
- * are fetched.
+ * rows take each pass together.
  */
 #ifndef LOSS_SIMD_ROWS_ACROSS_H
 #define LOSS_SIMD_ROWS_ACROSS_H
@@ -56,8 +55,8 @@ INLINE int64_t group_at(int64_t c, int64_t i, int *again)
 	return at;
 }
 
-/* The largest score; the row of `keep`, if any, is fetched on the way. */
-INLINE real across_max(const real *x, int64_t c, const real *keep)
+/* The largest score. */
+INLINE real across_max(const real *x, int64_t c)
 {
 	struct gmax max = gmax_init();
 	int again;
@@ -65,16 +64,18 @@ INLINE real across_max(const real *x, int64_t c, const real *keep)
 	for (int64_t i = 0; i < c; i += GROUP) {
 		int64_t at = group_at(c, i, &again);
 
-		if (keep)
-			prefetch_to_write(keep + at);
 		UNROLL for (int r = 0; r < REGS; r++) gmax_add(&max, r, v_load(x + at + r * LANES));
 	}
 	return gmax_result(&max);
 }
 
-/* The sum of exp(x - max); the terms stay in `keep` where there is room for
- * it.  What lies `ahead` of both is fetched. */
-INLINE double across_exp_sum(const real *x, int64_t c, real max, real *keep, int64_t ahead)
+/*
+ * The sum of exp(x - max); the terms stay in `keep` where there is room for it.
+ * Beside it the largest score of another row, `behind`, if there is one: what
+ * is loaded of that arrives while the exponentials are computed.
+ */
+INLINE double across_exp_sum(const real *x, int64_t c, real max, real *keep, const real *behind,
+			     struct gmax *max_behind)
 {
 	struct exp_acc sum = exp_acc_zero();
 	int again;
@@ -82,13 +83,12 @@ INLINE double across_exp_sum(const real *x, int64_t c, real max, real *keep, int
 	for (int64_t i = 0; i < c; i += GROUP) {
 		int64_t at = group_at(c, i, &again);
 
-		prefetch(x + at + ahead);
-		if (keep)
-			prefetch_to_write(keep + at + ahead);
 		UNROLL for (int r = 0; r < REGS; r++)
 		{
 			vec ex = v_exp_neg(v_load(x + at + r * LANES) - v_set(max));
 
+			if (behind)
+				gmax_add(max_behind, r, v_load(behind + at + r * LANES));
 			if (keep)
 				v_store(keep + at + r * LANES, ex);
 			if (again)
@@ -99,22 +99,39 @@ INLINE double across_exp_sum(const real *x, int64_t c, real max, real *keep, int
 	return exp_acc_sum(&sum);
 }
 
-/* The same of the rows that count: one call for all of them. */
-static NOINLINE void across_maxima(struct rows *g, const real *x, int64_t c, const real *keep)
+/* The first row from k on that counts, or their number. */
+INLINE int across_next(const struct rows *g, int k)
 {
-	for (int k = 0; k < g->n; k++)
-		if (g->unit[k] != 0)
-			g->max[k] = across_max(x + k * c, c, keep ? keep + k * c : NULL);
+	while (k < g->n && g->unit[k] == 0)
+		k++;
+	return k;
 }
 
-static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, real *keep,
-				     int64_t ahead)
+/* The maxima of the rows that count: one call for all of them. */
+static NOINLINE void across_maxima(struct rows *g, const real *x, int64_t c)
 {
-	for (int k = 0; k < g->n; k++)
-		if (g->unit[k] != 0)
-			g->s_1[k] = (real)(across_exp_sum(x + k * c, c, g->max[k],
-							  keep ? keep + k * c : NULL, ahead) -
-					   1);
+	for (int k = across_next(g, 0); k < g->n; k = across_next(g, k + 1))
+		g->max[k] = across_max(x + k * c, c);
+}
+
+/* And their sums, where nothing is asked between the two. */
+static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, real *keep)
+{
+	int k = across_next(g, 0), next;
+
+	if (k < g->n)
+		g->max[k] = across_max(x + k * c, c);
+	for (; k < g->n; k = next) {
+		struct gmax max = gmax_init();
+
+		next = across_next(g, k + 1);
+		g->s_1[k] =
+			(real)(across_exp_sum(x + k * c, c, g->max[k], keep ? keep + k * c : NULL,
+					      x + (next < g->n ? next : k) * c, &max) -
+			       1);
+		if (next < g->n)
+			g->max[next] = gmax_result(&max);
+	}
 }
 
 /* ---- Hard targets --------------------------------------------------------- */
@@ -400,19 +417,15 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 	const real *x = (const real *)e->in[0].data + first * e->c;
 	real *grad = e->out.gradients[0] && !sums->scan ? (real *)e->out.gradients[0] + first * e->c
 							: NULL;
-	bool keep = grad && !e->out.accumulate[0];
-	/* What lies behind the block is another thread's: fetching it to write
-	 * would take it away from there. */
-	bool is_last = first + n >= sums->end;
-	int64_t ahead = is_last ? 0 : e->rows_together * e->c;
 	struct rows g;
 
 	rows_init(&g, e, first, n);
 	if (is_softmax(kind)) {
-		across_maxima(&g, x, e->c, keep ? grad : NULL);
+		if (kind.dense)
+			across_maxima(&g, x, e->c);
+		else
+			across_exp_sums(&g, x, e->c, e->out.accumulate[0] ? NULL : grad);
 		rows_find_masked(&g, e, &sums->flags);
-		if (!kind.dense)
-			across_exp_sums(&g, x, e->c, keep ? grad : NULL, ahead);
 	}
 	if (!kind.dense)
 		across_hard(&g, e, kind, x, sums);

@@ -84,14 +84,14 @@ INLINE struct loss_row_part part_of_slice(const struct across *slice, const stru
 					  struct row_kind kind, struct row_sums *sums)
 {
 	struct across_sums of = {exp_acc_zero(), acc_zero(), acc_zero()};
-	real max = across_max(slice->x, slice->c, NULL), shift = max == NEGATIVE_INFINITY ? 0 : max;
+	real max = across_max(slice->x, slice->c), shift = max == NEGATIVE_INFINITY ? 0 : max;
 	struct across row = *slice;
 
 	row.max = v_set(shift);
 	if (!kind.dense)
 		return (struct loss_row_part){
 			.max = (double)max,
-			.ex = across_exp_sum(row.x, row.c, shift, NULL, row.c),
+			.ex = across_exp_sum(row.x, row.c, shift, NULL, NULL, NULL),
 		};
 	across_softmax_sums(&row, e, kind, &of, sums);
 	return (struct loss_row_part){

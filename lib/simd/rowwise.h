@@ -83,7 +83,6 @@ struct row_sums {
 	vec poison;
 	uint32_t flags;
 	struct loss_scan *scan; /* NULL: only whether there was anything */
-	int64_t end;            /* of the block, in rows */
 };
 
 /* GROUP rows, lane by lane. */
@@ -530,7 +529,7 @@ static inline void row_block(const struct loss_eval *e, int64_t block,
 {
 	int64_t begin = block * e->block_units;
 	int64_t end = loss_min_i64(begin + e->block_units, e->block_total);
-	struct row_sums sums = {.sum = acc_zero(), .scan = scan, .end = end};
+	struct row_sums sums = {.sum = acc_zero(), .scan = scan};
 
 	row_range(e, begin, end, build, &sums);
 	out->sum = acc_sum(&sums.sum);
