@@ -366,7 +366,8 @@ struct loss_impl {
 
 enum {
 	LOSS_BLOCK_ELEMENTS = 16384, /* elements of a block, about */
-	LOSS_SPLIT_CLASSES = 131072, /* rows that are longer are split */
+	LOSS_SPLIT_CLASSES = 131072, /* rows that are longer are split, */
+	LOSS_SPLIT_ROWS = 16,        /* unless there are as many: one a thread is faster */
 	LOSS_SPLIT_PARTS = 64,       /* into as many parts at most */
 	LOSS_COPY_BYTES = 32768,     /* of a copy of rows */
 	LOSS_COPY_GROUPS = 4,        /* in it; of pixels, a few cache lines a class */

@@ -133,7 +133,8 @@ static int64_t groups_in_copy(const struct loss_eval *e)
 
 static enum loss_row_layout row_layout(const struct loss_eval *e)
 {
-	if (e->d == 1 && e->c > LOSS_SPLIT_CLASSES && e->kernels->prepare[e->form])
+	if (e->d == 1 && e->c > LOSS_SPLIT_CLASSES && e->n < LOSS_SPLIT_ROWS &&
+	    e->kernels->prepare[e->form])
 		return LOSS_ROWS_SPLIT;
 	if (e->d == 1 && (e->c > SHORT_CLASSES || (e->hard && e->form != LOSS_ROLE_LOGITS)))
 		return LOSS_ROWS_ACROSS;
