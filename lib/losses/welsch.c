@@ -34,7 +34,7 @@ const struct loss loss_described_welsch = {
 	.reduction = LOSS_NONE,
 	LOSS_INPUTS(REAL_INPUT(), REAL_TARGETS()),
 	.example = "\"input\": [0.5, 2.0, -3.0], \"targets\": [0.0, 2.0, -1.0]",
-	.ulp = 5,
+	.ulp = 4,
 	.impl = &(const struct loss_impl){.family = &loss_elementwise_family, .is_bounded = true},
 };
 #endif
