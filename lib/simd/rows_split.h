@@ -84,6 +84,7 @@ INLINE struct loss_row_part part_of_slice(const struct across *slice, const stru
 					  struct row_kind kind, struct row_sums *sums)
 {
 	struct across_sums of = {exp_acc_zero(), acc_zero(), acc_zero()};
+	struct gmax none = gmax_init();
 	real max = across_max(slice->x, slice->c), shift = max == NEGATIVE_INFINITY ? 0 : max;
 	struct across row = *slice;
 
@@ -91,7 +92,7 @@ INLINE struct loss_row_part part_of_slice(const struct across *slice, const stru
 	if (!kind.dense)
 		return (struct loss_row_part){
 			.max = (double)max,
-			.ex = across_exp_sum(row.x, row.c, shift, NULL, NULL, NULL),
+			.ex = across_exp_sum(row.x, row.c, shift, NULL, NULL, &none),
 		};
 	across_softmax_sums(&row, e, kind, &of, sums);
 	return (struct loss_row_part){
