@@ -30,8 +30,7 @@ const char *api_shape_name(enum loss_shape shape)
 		[LOSS_SHAPE_PREDICTION] = "is the prediction",
 		[LOSS_SHAPE_SAME] = "the prediction's",
 		[LOSS_SHAPE_BROADCAST] = "broadcasts to the prediction's",
-		[LOSS_SHAPE_ROWS] = "the prediction's, that with 1 for the last axis or without "
-				    "it, or one number",
+		[LOSS_SHAPE_ROWS] = "the prediction's, its last axis 1 or missing, or one number",
 		[LOSS_SHAPE_TARGETS] = "the prediction's, without the class axis for class indices",
 		[LOSS_SHAPE_PER_CLASS] = "one number a class",
 		[LOSS_SHAPE_UNITS] = "broadcasts to the unreduced loss",

@@ -158,7 +158,7 @@ static enum loss_code read_prediction(struct loss_eval *e, const struct loss_inp
 	/* A loss of logits along an axis may be one of plain elements otherwise. */
 	e->family = impl->logits_family && e->form == LOSS_ROLE_LOGITS ? impl->logits_family
 								       : impl->family;
-	if (e->spec.loss->traits & LOSS_HAS_CLASSES && e->family == &loss_rowwise_family) {
+	if (e->spec.loss->traits & LOSS_HAS_CLASSES && e->family->has_class_axis) {
 		if ((code = find_class_axis(e, err)))
 			return code;
 		split_axes(e);

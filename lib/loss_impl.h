@@ -3,7 +3,7 @@
  * and the words a file in losses/ describes its loss with.
  *
  * A loss file includes one driver (simd/elementwise.h, simd/rowwise.h,
- * simd/overlap.h), writes its math as a small function over vectors with the
+ * simd/rowsum.h, simd/overlap.h), writes its math as a small function over vectors with the
  * gradient directly under the value, and ends with its descriptor.  It is
  * compiled once for every instruction set and dtype; only the baseline
  * float32 build emits the descriptor.
@@ -289,7 +289,7 @@ struct loss_eval {
 	int64_t labels_total; /* with the padding */
 	bool labels_in_a_row; /* those of all sequences, one behind the other */
 
-	/* Overlap. */
+	/* Overlap, rowsum. */
 	int64_t chunks; /* blocks of one sample, parts of a split row */
 	struct loss_overlap_kind overlap_kind;
 	struct loss_slopes *slopes;       /* by sample, in work */
@@ -331,6 +331,8 @@ struct loss_family {
 	void (*combine)(struct loss_eval *e, int phase);
 	/* What a mean divides by, as a phrase. */
 	const char *divisor;
+	/* The prediction of a loss with classes is read along its class axis. */
+	bool has_class_axis;
 };
 
 extern const struct loss_family loss_elementwise_family;
@@ -339,6 +341,7 @@ extern const struct loss_family loss_overlap_family;
 extern const struct loss_family loss_balanced_family;
 extern const struct loss_family loss_hard_negative_family;
 extern const struct loss_family loss_sequence_family;
+extern const struct loss_family loss_rowsum_family;
 
 /* What a descriptor adds for the library itself. */
 struct loss_impl {

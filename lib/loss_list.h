@@ -6,6 +6,7 @@ LOSS(nll_loss)
 LOSS(softmax_focal)
 LOSS(poly1_cross_entropy)
 LOSS(generalized_cross_entropy)
+LOSS(multi_margin)
 
 /* Binary and multi-label. */
 LOSS(binary_cross_entropy)
@@ -13,6 +14,7 @@ LOSS(bce_with_logits)
 LOSS(balanced_bce)
 LOSS(ohem_balanced_bce)
 LOSS(sigmoid_focal)
+LOSS(multilabel_soft_margin)
 
 /* Segmentation and overlap. */
 LOSS(dice)
@@ -40,6 +42,10 @@ LOSS(hinge)
 LOSS(squared_hinge)
 LOSS(hinge_embedding)
 LOSS(margin_ranking)
+
+/* Embeddings: a value for each row of the last axis. */
+LOSS(cosine_embedding)
+LOSS(triplet_margin)
 
 /* Distributions. */
 LOSS(kl_div)

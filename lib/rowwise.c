@@ -264,4 +264,4 @@ static void combine(struct loss_eval *e, int phase)
 }
 
 const struct loss_family loss_rowwise_family = {
-	.plan = plan, .combine = combine, .divisor = "the rows that count"};
+	.plan = plan, .combine = combine, .divisor = "the rows that count", .has_class_axis = true};

@@ -179,7 +179,11 @@ static bool draw_shape(struct numbers *numbers, const struct loss_input_row *row
 		numbers->shape[0] = draw->shape[draw->rank - 1];
 		return true;
 	case LOSS_SHAPE_UNITS:
-		return shape_of_units(numbers, question);
+		if (row->optional)
+			return shape_of_units(numbers, question);
+		/* Only losses of rows of the last axis cannot do without one. */
+		numbers->rank = draw->rank - 1;
+		return true;
 	case LOSS_SHAPE_LABELS:
 		numbers->index = true;
 		numbers->rank = draw->rank - 1;

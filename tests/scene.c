@@ -53,6 +53,12 @@ static bool is_binary(const struct scene *scene)
 	return scene->loss->traits & LOSS_HAS_SIGMOID;
 }
 
+/* Is the unit a row of the last axis? */
+static bool is_rowsum(const struct scene *scene)
+{
+	return scene->loss->impl->family == &loss_rowsum_family;
+}
+
 /* ---- Predictions ------------------------------------------------------------ */
 
 /* Is the loss made for numbers above 0 there? */
@@ -166,7 +172,7 @@ static void fill_targets(struct scene *scene)
 	else if (is_binary(scene))
 		fill_binary(scene, numbers->values);
 	else if (is_sign(scene))
-		for (int64_t i = 0; i < scene->elements; i++)
+		for (int64_t i = 0; i < numbers->count; i++)
 			numbers->values[i] = scene_draw(scene, 2) ? 1 : -1;
 	else
 		for (int64_t i = 0; i < scene->elements; i++)
@@ -186,6 +192,8 @@ static bool solve(struct scene *scene)
 	if (is_sequence(scene))
 		return false;
 	if (scene_is_real(scene)) {
+		if (is_rowsum(scene))
+			return false;
 		memcpy(x, y, (size_t)scene->elements * sizeof *x);
 		return true;
 	}
@@ -263,6 +271,10 @@ static void choose_shape(struct scene *scene, enum scene_kind kind, const struct
 	scene->n = wish->n ? wish->n : is_small ? 1 : between(scene, 2, 40);
 	scene->c = !has_classes(scene) ? 1 : wish->c ? wish->c : between(scene, 2, 12);
 	scene->d = scene_draw(scene, 3) == 0 ? between(scene, 2, 9) : 1;
+	if (is_rowsum(scene)) {
+		scene->d = 1;
+		scene->c = wish->c ? wish->c : between(scene, 2, 30);
+	}
 	x->shape[0] = scene->n;
 	if (is_sequence(scene)) {
 		scene->c = scene->c < 2 ? 2 : scene->c;
@@ -275,6 +287,9 @@ static void choose_shape(struct scene *scene, enum scene_kind kind, const struct
 		x->rank = scene->d > 1 ? 3 : 2;
 		x->shape[1] = scene->c;
 		x->shape[2] = scene->d;
+	} else if (is_rowsum(scene)) {
+		x->rank = 2;
+		x->shape[1] = scene->c;
 	} else if (is_binary(scene)) {
 		x->rank = 2;
 		x->shape[1] = scene->d = between(scene, 2, 30);
@@ -313,6 +328,8 @@ static void shape_targets(struct scene *scene)
 		y->shape[0] = scene->n;
 		y->shape[1] = scene->d / 2;
 	}
+	if (scene->loss->inputs[1].shape == LOSS_SHAPE_UNITS)
+		y->rank = x->rank - 1;
 	if (scene->hard) {
 		y->rank = x->rank - 1;
 		y->shape[1] = x->shape[2];
@@ -335,7 +352,8 @@ static bool takes_large(const struct scene *scene)
 
 bool scene_is_real(const struct scene *scene)
 {
-	return scene->form == LOSS_ROLE_INPUT || scene->form == LOSS_ROLE_INPUT1;
+	return scene->form == LOSS_ROLE_INPUT || scene->form == LOSS_ROLE_INPUT1 ||
+	       scene->form == LOSS_ROLE_ANCHOR;
 }
 
 /* What else the loss cannot do without: as many numbers as there are elements. */
@@ -375,7 +393,7 @@ bool scene_init(struct scene *scene, const struct loss *loss, enum scene_kind ki
 		numbers_take(&q->inputs[i].numbers, &scene->memory);
 	q->inputs[0].role = scene->form;
 	q->inputs[0].differentiate = true;
-	q->inputs[1].role = LOSS_ROLE_TARGETS;
+	q->inputs[1].role = loss->inputs[1].role;
 	fill_targets(scene);
 	fill_prediction(scene, kind);
 	add_required(scene);

@@ -761,6 +761,8 @@ static void make_fine(struct question *question)
 
 	for (int64_t i = 0; mask && i < mask->count; i++)
 		mask->values[i] = i > 2 ? mask->values[i] : 1;
+	if (!y)
+		return;
 	if (y->count > 1 && question->spec.loss->inputs[1].kind == LOSS_KIND_BINARY)
 		y->values[0] = 0, y->values[1] = 1;
 	if (!(question->spec.loss->traits & LOSS_HAS_CLASSES) || y->index)
@@ -811,7 +813,8 @@ static bool season(struct question *question, enum spice spice, uint64_t *seed)
 			x->values[row * c + ((int64_t)y->values[row] + 1) % c] = -(double)INFINITY;
 		return true;
 	case IGNORED:
-		if (!has_rows || y->count < 2 || x->rank != 2)
+		if (!has_rows || y->count < 2 || x->rank != 2 ||
+		    loss_param_number(&question->spec, "ignore_index", 0) == 0)
 			return false;
 		for (int64_t row = 0; row < y->count; row += 2) {
 			y->values[row] = -100;

@@ -112,7 +112,8 @@ static double step_at(const struct question *q, enum loss_role role, double x)
 
 	if (role == LOSS_ROLE_PROBS)
 		room = fmin(x, 1 - x);
-	if (role == LOSS_ROLE_PROBS || role == LOSS_ROLE_INPUT)
+	if (role == LOSS_ROLE_PROBS || role == LOSS_ROLE_INPUT || role == LOSS_ROLE_INPUT1 ||
+	    role == LOSS_ROLE_INPUT2)
 		room = fmax(room, 0) + eps_of(q);
 	else if (role == LOSS_ROLE_VAR) /* the step ends before the clamp */
 		room = fabs(x - eps_of(q));

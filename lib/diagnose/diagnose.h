@@ -149,6 +149,8 @@ static inline bool unit_is_bad(const struct diagnosis *d, int64_t unit)
 }
 
 bool is_rowwise(const struct loss_eval *e);
+/* Do the targets stand beside the prediction, a real for each of its elements? */
+bool has_element_targets(const struct loss_eval *e);
 
 /* A softmax over one class, which is 1 whatever its logit is. */
 bool is_lone_class(const struct loss_eval *e);

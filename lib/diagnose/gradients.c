@@ -103,8 +103,8 @@ static bool is_far(const struct loss_eval *e, int64_t element)
 
 static bool can_saturate(const struct loss_eval *e)
 {
-	return !is_rowwise(e) && !(e->spec.loss->traits & LOSS_HAS_CLASSES) && !e->hard &&
-	       e->in[1].row->role == LOSS_ROLE_TARGETS && e->in[1].full;
+	return !is_rowwise(e) && !(e->spec.loss->traits & LOSS_HAS_CLASSES) &&
+	       has_element_targets(e);
 }
 
 static bool is_stuck(const struct diagnosis *d, int64_t unit, int64_t per_unit)

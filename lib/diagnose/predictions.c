@@ -5,8 +5,8 @@
 static bool is_binary(const struct loss_eval *e)
 {
 	return !is_rowwise(e) && e->spec.loss->traits & LOSS_HAS_SIGMOID &&
-	       (e->form == LOSS_ROLE_LOGITS || e->form == LOSS_ROLE_PROBS) && e->in_count > 1 &&
-	       e->in[1].row->role == LOSS_ROLE_TARGETS && e->in[1].full;
+	       (e->form == LOSS_ROLE_LOGITS || e->form == LOSS_ROLE_PROBS) &&
+	       has_element_targets(e);
 }
 
 int64_t class_count(const struct loss_eval *e)

@@ -34,6 +34,12 @@ bool is_rowwise(const struct loss_eval *e)
 	return e->family == &loss_rowwise_family;
 }
 
+bool has_element_targets(const struct loss_eval *e)
+{
+	return e->in_count > 1 && e->in[1].row->role == LOSS_ROLE_TARGETS && !e->hard &&
+	       e->in[1].row->shape != LOSS_SHAPE_UNITS && e->in[1].full;
+}
+
 int class_axis_of(const struct loss_eval *e)
 {
 	const struct loss_maybe *given = &e->spec.common.class_axis;

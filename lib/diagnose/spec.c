@@ -289,7 +289,7 @@ static bool fits_along(const struct loss_eval *e, int axis)
 
 	if ((logs || e->form == LOSS_ROLE_PROBS) && sums_along(e, e->in[0].data, axis, logs))
 		return true;
-	if (e->hard || !e->in[1].full)
+	if (!has_element_targets(e))
 		return hits_exchanged(e, axis);
 	return sums_along(e, e->in[1].data, axis,
 			  loss_param_number(&e->spec, "log_target", 0) != 0);
@@ -386,7 +386,7 @@ static bool is_multi_hot(const struct loss_eval *e)
 	const void *y = e->in[1].data;
 	bool several = false;
 
-	if (e->hard || e->log_targets || !e->in[1].full)
+	if (e->log_targets || !has_element_targets(e))
 		return false;
 	for (int64_t i = 0; i < e->elements; i++)
 		if (real_at(e, y, i) != 0 && real_at(e, y, i) != 1)

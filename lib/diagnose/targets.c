@@ -26,7 +26,8 @@ static void look_for_others(struct diagnosis *d)
 {
 	const struct loss_eval *e = d->e;
 	const void *y = e->in[1].data;
-	bool full = e->in[1].full;
+	bool by_element = has_element_targets(e);
+	bool by_unit = !by_element && e->in[1].full;
 	struct loss_finding *finding;
 
 	if (!takes_two(e) && !(e->spec.loss->traits & LOSS_HAS_SIGMOID))
@@ -35,9 +36,10 @@ static void look_for_others(struct diagnosis *d)
 	    d->inputs[1].pos_inf + d->inputs[1].neg_inf == 0)
 		return;
 	finding = finding_begin(d, LOSS_FINDING_TARGET_NOT_BINARY, LOSS_ROLE_TARGETS,
-				full ? PLACE_ELEMENT : PLACE_INPUT);
+				by_element ? PLACE_ELEMENT : PLACE_INPUT);
 	for (int64_t i = 0; i < e->in[1].count; i++)
-		if (!is_target(e, real_at(e, y, i)) && (!full || unit_counts(e, unit_of(e, i))))
+		if (!is_target(e, real_at(e, y, i)) &&
+		    ((!by_element && !by_unit) || unit_counts(e, by_unit ? i : unit_of(e, i))))
 			finding_hit(d, finding, i);
 	if (finding->count)
 		finding_operand(finding, "value", real_at(e, y, finding_first(d, finding)));
@@ -109,8 +111,8 @@ void find_in_targets(struct diagnosis *d)
 		look_for_ignored_class(d);
 		return;
 	}
-	if (takes_two(e) || e->in[1].full)
+	if (takes_two(e) || has_element_targets(e))
 		look_for_others(d);
-	if (e->in[1].full)
+	if (has_element_targets(e))
 		look_at_sums(d);
 }

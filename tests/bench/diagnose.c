@@ -129,7 +129,7 @@ static bool is_residual(const struct scene *scene)
 	enum loss_kind kind = scene->loss->inputs[1].kind;
 
 	return scene->form == LOSS_ROLE_INPUT && kind != LOSS_KIND_NONNEGATIVE &&
-	       kind != LOSS_KIND_SIGN;
+	       kind != LOSS_KIND_SIGN && !scene->hard;
 }
 
 static bool is_mining(const struct scene *scene)
@@ -151,7 +151,7 @@ static bool enters(const struct scene *scene, int64_t element)
 {
 	int64_t row = element / (scene->c * scene->d) * scene->d + element % scene->d;
 
-	return !scene->hard || scene->form == LOSS_ROLE_LOGITS ||
+	return !scene->hard || scene->form == LOSS_ROLE_LOGITS || scene_is_real(scene) ||
 	       element / scene->d % scene->c == (int64_t)scene_y(scene)[row];
 }
 
@@ -175,7 +175,7 @@ static bool nan_inputs(struct scene *scene, struct planted *planted)
  * margin it costs nothing, and far off it may cost no more than anything else. */
 static bool is_unbounded(const struct scene *scene)
 {
-	return scene_is_real(scene) && !is_sign(scene) && !is_bounded(scene);
+	return scene_is_real(scene) && !is_sign(scene) && !has_classes(scene) && !is_bounded(scene);
 }
 
 static bool pos_inf_inputs(struct scene *scene, struct planted *planted)
@@ -226,7 +226,7 @@ static bool targets_not_binary(struct scene *scene, struct planted *planted)
 {
 	if (!has_sigmoid(scene) && !is_sign(scene))
 		return false;
-	choose(scene, planted, scene->elements, NULL);
+	choose(scene, planted, scene->question.inputs[1].numbers.count, NULL);
 	for (int64_t i = 0; i < planted->count; i++)
 		scene_y(scene)[planted->places[i]] = scene_draw(scene, 2) ? 255
 						     : is_sign(scene)     ? 0
@@ -305,8 +305,8 @@ static bool axes_exchanged(struct scene *scene, struct planted *planted)
 	bool logs = scene->form == LOSS_ROLE_LOG_PROBS;
 
 	(void)planted;
-	if (!has_classes(scene) || scene->form == LOSS_ROLE_LOGITS || scene->d != 1 ||
-	    scene->n < 2 || scene->c < 2 || scene->n == scene->c)
+	if (!has_classes(scene) || scene->form == LOSS_ROLE_LOGITS || scene_is_real(scene) ||
+	    scene->d != 1 || scene->n < 2 || scene->c < 2 || scene->n == scene->c)
 		return false;
 	for (int64_t k = 0; k < scene->c; k++) {
 		double sum = 0;

@@ -16,8 +16,8 @@ import math
 import mpmath
 import numpy as np
 
-from precise import (INF, NAN, Number, absolute, custom, divide, exp, lift, log, log1p,
-                     minus_expm1, mpf, power, sigmoid, sigmoid_value, softplus, total)
+from precise import (INF, NAN, Number, absolute, custom, divide, exp, lift, lift_array, log,
+                     log1p, minus_expm1, mpf, power, sigmoid, sigmoid_value, softplus, total)
 
 FORMULAS = {}
 
@@ -592,6 +592,90 @@ def margin_ranking(params, input1, input2, targets):
     margin = mpf(params.get("margin", 0.0))
     return elementwise(lambda a, y, b: positive_part(margin - y * (a - b), 1), input1, targets,
                        input2)
+
+
+# ---- Rows of the last axis ----------------------------------------------------
+
+def by_row(loss_of, prediction, *others):
+    """One loss for each row of the last axis."""
+    losses = np.empty(prediction.shape[:-1], dtype=object)
+    for i in np.ndindex(losses.shape):
+        losses[i] = lift(loss_of(i, list(prediction[i]), *(list(o[i]) for o in others)))
+    return losses, np.ones(losses.shape, dtype=object)
+
+
+def root(x):
+    return power(x, mpf(1) / 2)
+
+
+def cosine(a, b, params):
+    least = mpf(float(params.get("eps", 1e-12)))
+    square_a, square_b = total(x * x for x in a) + least, total(x * x for x in b) + least
+    return total(x * y for x, y in zip(a, b)) / (root(square_a) * root(square_b))
+
+
+@formula
+def cosine_embedding(params, input1, input2, targets):
+    margin = mpf(params.get("margin", 0.0))
+    y = broadcast(targets, input1.shape[:-1])
+
+    def loss_of(i, a, b):
+        if mpmath.isnan(y[i].value):
+            return custom(NAN, *((x, NAN) for x in a + b))
+        if y[i].value == 1:
+            return 1 - cosine(a, b, params)
+        return positive_part(cosine(a, b, params) - margin, 1) if y[i].value == -1 else lift(0)
+
+    return by_row(loss_of, input1, input2)
+
+
+def distance(u, v, params):
+    """The p-norm of u - v + eps, without a slope where it is 0."""
+    p, eps = mpf(params.get("p", 2.0)), mpf(float(params.get("eps", 1e-6)))
+    whole = total(power(absolute(x - y + eps), p) for x, y in zip(u, v))
+    return power(whole, 1 / p) if whole.value != 0 else lift(0)
+
+
+@formula
+def triplet_margin(params, anchor, positive, negative):
+    margin = mpf(params.get("margin", 1.0))
+
+    def loss_of(i, a, p, n):
+        far = distance(a, n, params)
+        if params.get("swap", False):
+            swapped = distance(p, n, params)
+            far = swapped if swapped.value < far.value else far
+        return positive_part(distance(a, p, params) - far + margin, 1)
+
+    return by_row(loss_of, anchor, positive, negative)
+
+
+@formula
+def multi_margin(params, targets, input=None, logits=None, weight=None):
+    p, margin = int(params.get("p", 1)), mpf(params.get("margin", 1.0))
+    prediction = logits if input is None else input
+
+    def loss_of(i, row):
+        y = int(targets[i])
+        w = weight_of(weight, y)
+        if w.value == 0:
+            return lift(0)
+        missing = [positive_part(x - row[y] + margin) for k, x in enumerate(row) if k != y]
+        return w * total(m * m if p == 2 else m for m in missing) / len(row)
+
+    return by_row(loss_of, prediction)
+
+
+@formula
+def multilabel_soft_margin(params, targets, logits=None, input=None, weight=None):
+    prediction = logits if input is None else input
+    weight = lift_array(np.ones(())) if weight is None else weight
+
+    def loss_of(i, row, wanted, weights):
+        return total(w * bce_logits(x, y)
+                     for x, y, w in zip(row, wanted, weights) if w.value != 0) / len(row)
+
+    return by_row(loss_of, prediction, targets, broadcast(weight, prediction.shape))
 
 
 # ---- Distributions ----------------------------------------------------------

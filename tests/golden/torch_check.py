@@ -268,6 +268,28 @@ def margin_ranking(params, input1, input2, targets):
                                  margin=params.get("margin", 0.0), reduction=params["reduction"])
 
 
+def cosine_embedding(params, input1, input2, targets):
+    return F.cosine_embedding_loss(input1, input2, targets.expand(input1.shape[:-1]),
+                                   margin=params.get("margin", 0.0),
+                                   reduction=params["reduction"])
+
+
+def triplet_margin(params, anchor, positive, negative):
+    return F.triplet_margin_loss(anchor, positive, negative, margin=params.get("margin", 1.0),
+                                 p=params.get("p", 2.0), eps=params.get("eps", 1e-6),
+                                 swap=params.get("swap", False), reduction=params["reduction"])
+
+
+def multi_margin(params, targets, input, weight=None):
+    return F.multi_margin_loss(input, targets, p=params.get("p", 1), weight=weight,
+                               margin=params.get("margin", 1.0), reduction=params["reduction"])
+
+
+def multilabel_soft_margin(params, targets, logits, weight=None):
+    return F.multilabel_soft_margin_loss(logits, targets, weight=weight,
+                                         reduction=params["reduction"])
+
+
 def l1(params, input, targets):
     return F.l1_loss(input, targets, reduction=reduction_of(params))
 

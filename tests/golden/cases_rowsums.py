@@ -1,0 +1,156 @@
+"""Cases of the losses of whole rows of the last axis."""
+import numpy as np
+
+from case import Case, narrow
+from cases_elements import INF, normal
+
+LENGTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100)
+
+
+class Rows:
+    """What every loss of rows is asked; `inputs_of` draws all it reads, for the shape of the
+    prediction."""
+
+    def __init__(self, loss, seed, inputs_of):
+        self.loss, self.inputs_of = loss, inputs_of
+        self.rng = np.random.default_rng(seed)
+        self.cases = []
+
+    def draw(self, shape):
+        return self.inputs_of(self.rng, shape)
+
+    def add(self, name, params=None, inputs=None, **more):
+        self.cases.append(Case(name, self.loss, params, **{**inputs, **more}))
+
+    def common(self, shapes=((2, 3, 4), (2, 1, 2, 3))):
+        for n in LENGTHS:
+            # Of two cosines of 1 PyTorch knows no more than the rounding.
+            self.add(f"rows of {n}", {"reduction": "none"}, self.draw((2, n)),
+                     check=n > 1 or self.loss != "cosine_embedding")
+        self.add("rows of 1030", {"reduction": "sum"}, self.draw((1, 1030)))
+        self.add("one row", inputs=self.draw((5,)))
+        for shape in shapes:
+            self.add(f"shape {shape}", inputs=self.draw(shape))
+        for reduction in ("none", "mean", "sum"):
+            self.add(f"reduction {reduction}", {"reduction": reduction}, self.draw((4, 5)))
+        self.add("normalizer", {"normalizer": 64}, self.draw((4, 5)))
+        self.add("mask", inputs=self.draw((4, 3)), mask=np.array([1.0, 0, 1, 0]), check=False)
+        self.add("everything masked", inputs=self.draw((2, 3)), mask=np.zeros(2), check=False)
+        self.add("sample_weight", inputs=self.draw((4, 3)), check=False,
+                 sample_weight=np.array([0.5, 0, 2, 1]))
+        for name, factor in (("masked", "mask"), ("of sample_weight 0", "sample_weight")):
+            broken = self.draw((3, 4))
+            first = next(role for role, value in broken.items() if value.ndim == 2)
+            broken[first][1, 2] = np.nan
+            self.add(f"what is {name} may be NaN", inputs=broken, check=False,
+                     **{factor: np.array([1.0, 0, 1])})
+            self.add(f"NaN stays in its row, {factor}", {"reduction": "none"}, broken, check=False,
+                     **{factor: np.array([1.0, 2, 0])})
+
+    def empty(self):
+        self.add("empty batch, on_empty zero", {"on_empty": "zero"}, self.draw((0, 3)),
+                 check=False)
+        for reduction in ("mean", "sum", "none"):
+            self.add(f"empty batch, {reduction}", {"reduction": reduction}, self.draw((0, 3)),
+                     check=False)
+
+
+def cosine_embedding():
+    def inputs_of(rng, shape):
+        return {"input1": narrow(normal(rng, shape)), "input2": narrow(normal(rng, shape)),
+                "targets": rng.choice([-1.0, 1.0], shape[:-1])}
+
+    r = Rows("cosine_embedding", 80, inputs_of)
+    r.common(shapes=()), r.empty()
+    r.add("shape (2, 3, 4)", inputs=r.draw((2, 3, 4)), check=False)
+    for margin in (0.25, 0.9, -1.0):
+        r.add(f"margin {margin}", {"margin": margin, "reduction": "none"}, r.draw((9, 4)))
+    x = narrow(normal(r.rng, (6, 8)))
+    r.add("the same, the opposite, nearly the same", {"reduction": "none"},
+          {"input1": x, "input2": np.concatenate([x[:2], -x[2:4], narrow(x[4:] * 1.001)]),
+           "targets": np.array([1.0, -1, 1, -1, 1, -1])})
+    # What PyTorch adds to a square is 1e-12 in float32, whatever the dtype.
+    r.add("zeros", {"reduction": "none"}, check=False, inputs={
+        "input1": np.zeros((2, 3)), "input2": np.ones((2, 3)), "targets": np.array([1.0, -1])})
+    r.add("large and small", {"reduction": "none"}, check=False, inputs={
+        "input1": narrow(x[:2] * np.array([[1e15], [1e-7]])),
+        "input2": narrow(x[2:4] * np.array([[1e-3], [1e12]])), "targets": np.ones(2)})
+    r.add("eps", {"reduction": "none", "eps": 0.5}, r.draw((3, 4)), check=False)
+    r.add("other targets cost nothing", {"reduction": "none"},
+          {"input1": x[:2], "input2": x[2:4], "targets": np.array([0.0, 0.5])})
+    r.add("a target of NaN", {"reduction": "none"},
+          {"input1": x[:2], "input2": x[2:4], "targets": np.array([np.nan, 1])}, check=False)
+    r.add("one target for all", inputs={"input1": x[:3], "input2": x[3:], "targets": np.array(1.0)})
+    r.add("gradient of the second alone", inputs=r.draw((3, 4)), wanted=["input2"])
+    return r.cases
+
+
+def triplet_margin():
+    def inputs_of(rng, shape):
+        return {role: narrow(normal(rng, shape)) for role in ("anchor", "positive", "negative")}
+
+    r = Rows("triplet_margin", 81, inputs_of)
+    r.common(), r.empty()
+    for margin in (0.0, 0.25, 3.0, -1.0):
+        r.add(f"margin {margin}", {"margin": margin, "reduction": "none"}, r.draw((9, 4)))
+    for p in (1.0, 1.5, 2.0, 3.0, 4.0):
+        r.add(f"p {p}", {"p": p, "reduction": "none"}, r.draw((5, 7)))
+        r.add(f"p {p}, swap", {"p": p, "swap": True, "reduction": "none"}, r.draw((9, 7)))
+    r.add("eps 0.5", {"eps": 0.5, "reduction": "none"}, r.draw((5, 4)))
+    x = narrow(normal(r.rng, (3, 4)))
+    r.add("the positive is the anchor", {"reduction": "none"},
+          {"anchor": x, "positive": x, "negative": narrow(x + 0.1)})
+    r.add("no distance, eps 0", {"reduction": "none", "eps": 0.0},
+          {"anchor": x, "positive": x, "negative": x}, check=False)
+    r.add("an infinity", {"reduction": "none"}, check=False, inputs={
+        "anchor": np.array([[INF, 0.5]]), "positive": np.array([[1.0, 2]]),
+        "negative": np.array([[0.0, 1]])})
+    r.add("gradient of the negative alone", inputs=r.draw((3, 4)), wanted=["negative"])
+    return r.cases
+
+
+def multi_margin():
+    def inputs_of(rng, shape):
+        return {"input": narrow(normal(rng, shape)),
+                "targets": rng.integers(0, shape[-1], shape[:-1])}
+
+    r = Rows("multi_margin", 82, inputs_of)
+    r.common(shapes=()), r.empty()
+    for p in (1, 2):
+        for margin in (0.0, 0.5, 3.0, -0.25):
+            r.add(f"p {p}, margin {margin}", {"p": p, "margin": margin, "reduction": "none"},
+                  r.draw((5, 6)))
+        r.add(f"p {p}, weight", {"p": p, "reduction": "mean"}, r.draw((6, 4)),
+              weight=np.array([0.5, 2, 0, 1]))
+    r.add("at the margin", {"reduction": "none"},
+          {"input": np.array([[1.0, 0, 0.5], [2, 1, 1]]), "targets": np.array([0, 0])})
+    r.add("class_axis -1", {"class_axis": -1}, r.draw((3, 4)))
+    r.add("infinities", {"reduction": "none"}, check=False, inputs={
+        "input": np.array([[INF, 0, 1], [0, -INF, 1], [-INF, 0, 1], [0, INF, 1]]),
+        "targets": np.array([0, 0, 0, 0])})
+    return r.cases
+
+
+def multilabel_soft_margin():
+    def inputs_of(rng, shape):
+        return {"logits": narrow(normal(rng, shape)),
+                "targets": rng.integers(0, 2, shape).astype(float)}
+
+    r = Rows("multilabel_soft_margin", 83, inputs_of)
+    r.common(), r.empty()
+    for name, weight in (("by class", np.array([0.5, 2, 0, 1])), ("one", np.array(3.0)),
+                         ("by element", narrow(np.abs(normal(r.rng, (6, 4)))))):
+        r.add(f"weight {name}", {"reduction": "none"}, r.draw((6, 4)), weight=weight)
+    soft = r.draw((3, 4))
+    soft["targets"] = narrow(r.rng.uniform(0, 1, (3, 4)))
+    r.add("soft targets, and their gradient", inputs=soft, wanted=["logits", "targets"])
+    r.add("far out", {"reduction": "none"}, check=False, inputs={
+        "logits": np.array([[90.0, -90, 1e4], [INF, -INF, 0]]),
+        "targets": np.array([[1.0, 0, 1], [1, 0, 1]])})
+    r.add("infinitely wrong", {"reduction": "none"}, check=False, inputs={
+        "logits": np.array([[INF, 1.0]]), "targets": np.array([[0.0, 1]])})
+    return r.cases
+
+
+FILES = {f.__name__: f for f in (cosine_embedding, triplet_margin, multi_margin,
+                                 multilabel_soft_margin)}
