@@ -390,7 +390,7 @@ static int64_t most_blocks(const struct loss_eval *e)
 enum loss_code loss_plan_init(struct loss_plan *plan, const struct loss_spec *spec,
 			      const struct loss_input *in, int in_count, struct loss_error *err)
 {
-	struct loss_eval made = {.spec = *spec, .phase = -1, .reads = {0, 1, 2}};
+	struct loss_eval made = {.spec = *spec, .phase = -1, .reads = {0, 1, 2, 3}};
 	struct loss_eval *e = &made;
 	const struct loss_impl *impl = spec->loss->impl;
 	enum loss_code code;

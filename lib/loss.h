@@ -165,7 +165,15 @@ int64_t loss_tensor_elements(const struct loss_tensor *tensor);
 	X(NEGATIVE, "negative", "", "Embeddings of another class.")                                \
 	X(VAR, "var", "", "Predicted variance.")                                                   \
 	X(INPUT_LENGTHS, "input_lengths", "", "Frames of each sequence; all of them if absent.")   \
-	X(TARGET_LENGTHS, "target_lengths", "", "Labels of each sequence; all of them if absent.")
+	X(TARGET_LENGTHS, "target_lengths", "", "Labels of each sequence; all of them if absent.") \
+	X(CHOSEN_LOGPS, "chosen_logps", "", "Log-probabilities of the preferred answers.")         \
+	X(REJECTED_LOGPS, "rejected_logps", "", "Log-probabilities of the others.")                \
+	X(REF_CHOSEN_LOGPS, "ref_chosen_logps", "", "Those of the preferred, by the reference.")   \
+	X(REF_REJECTED_LOGPS, "ref_rejected_logps", "", "Those of the others, by the reference.")  \
+	X(LOGPS, "logps", "", "Log-probabilities of the tokens, by the policy.")                   \
+	X(ADVANTAGES, "advantages", "", "How much better than expected it went.")                  \
+	X(OLD_LOGPS, "old_logps", "", "The same by the policy that drew the tokens.")              \
+	X(REF_LOGPS, "ref_logps", "", "The same by the reference.")
 
 enum loss_role {
 #define X(name, text, alias, doc) LOSS_ROLE_##name,

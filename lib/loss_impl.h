@@ -93,10 +93,10 @@ enum {
 typedef void loss_block_fn(const struct loss_eval *e, int64_t block, struct loss_partial *out);
 typedef void loss_scan_fn(const struct loss_eval *e, int64_t block, struct loss_scan *scan);
 
-enum { LOSS_FORMS = LOSS_ROLE_ANCHOR + 1 };
+enum { LOSS_FORMS = LOSS_ROLE_LOGPS + 1 };
 
 /* The code of one loss for one instruction set and dtype, by the form of the
- * prediction (enum loss_role up to LOSS_ROLE_ANCHOR). */
+ * prediction (enum loss_role up to LOSS_ROLE_LOGPS). */
 struct loss_kernels {
 	loss_block_fn *main[LOSS_FORMS];
 	loss_block_fn *prepare[LOSS_FORMS]; /* a phase before it, where the family has one */
@@ -241,7 +241,7 @@ struct loss_eval {
 	int operands;            /* in_count, and one of the family's own behind them */
 	int mask;                /* its row */
 	bool has_factor;         /* an operand multiplies the losses */
-	int reads[3];            /* rows that an element function reads */
+	int reads[4];            /* rows that an element function reads */
 	struct loss_outputs out; /* gradients re-ordered by input row */
 
 	int rank; /* shape of the prediction */

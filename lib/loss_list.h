@@ -47,6 +47,10 @@ LOSS(margin_ranking)
 LOSS(cosine_embedding)
 LOSS(triplet_margin)
 
+/* Preferences and policies. */
+LOSS(dpo)
+LOSS(grpo)
+
 /* Distributions. */
 LOSS(kl_div)
 

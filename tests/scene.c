@@ -342,7 +342,8 @@ static bool takes_large(const struct scene *scene)
 {
 	bool is_overlap = is_binary(scene) && !strcmp(scene->loss->family, "segmentation");
 
-	if (!strcmp(scene->loss->name, "poisson_nll")) /* exp */
+	if (!strcmp(scene->loss->name, "poisson_nll") ||
+	    !strcmp(scene->loss->name, "grpo")) /* exp */
 		return false;
 	/* What is far off has no gradient there, which is a fault. */
 	if (scene_is_real(scene) && scene->loss->impl->is_bounded)
@@ -352,8 +353,8 @@ static bool takes_large(const struct scene *scene)
 
 bool scene_is_real(const struct scene *scene)
 {
-	return scene->form == LOSS_ROLE_INPUT || scene->form == LOSS_ROLE_INPUT1 ||
-	       scene->form == LOSS_ROLE_ANCHOR;
+	return scene->form != LOSS_ROLE_LOGITS && scene->form != LOSS_ROLE_PROBS &&
+	       scene->form != LOSS_ROLE_LOG_PROBS;
 }
 
 /* What else the loss cannot do without: as many numbers as there are elements. */

@@ -33,7 +33,8 @@ static bool is_elsewhere(const struct loss_eval *e, enum loss_event event, int64
 	return event == LOSS_EVENT_BAD_PROB || event == LOSS_EVENT_BAD_VAR ||
 	       (event == LOSS_EVENT_TARGET_AT_MASKED && e->spec.loss->impl->is_bounded) ||
 	       (event == LOSS_EVENT_GRADIENT_FLOORED && !e->out.gradients[0]) ||
-	       (event == LOSS_EVENT_EXP_OVERFLOW && !isfinite(real_at(e, e->in[1].data, element)));
+	       (event == LOSS_EVENT_EXP_OVERFLOW && has_element_targets(e) &&
+		!isfinite(real_at(e, e->in[1].data, element)));
 }
 
 static void hit(struct loss_scan *scan, enum loss_event event, int64_t element)

@@ -60,7 +60,7 @@ INLINE vec of_log_probs(const vec *in, vec *grad, const struct loss_eval *e, str
 
 INLINE vec of_probs(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
-	vec as_log[ELEMENT_INPUTS] = {v_log(in[0]), in[1], in[2]};
+	vec as_log[ELEMENT_INPUTS] = {v_log(in[0]), in[1]};
 	vec loss = of_log_probs(as_log, grad, e, seen);
 
 	see(seen, LOSS_EVENT_BAD_PROB, m_or(v_lt(in[0], v_set(0)), v_gt(in[0], v_set(1))));

@@ -24,7 +24,7 @@
 #include "seen.h"
 #include "vec.h"
 
-enum { ELEMENT_INPUTS = 3 }; /* the most that one element function reads */
+enum { ELEMENT_INPUTS = 4 }; /* the most that one element function reads */
 
 typedef vec element_fn(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen);
 

@@ -175,7 +175,9 @@ static bool nan_inputs(struct scene *scene, struct planted *planted)
  * margin it costs nothing, and far off it may cost no more than anything else. */
 static bool is_unbounded(const struct scene *scene)
 {
-	return scene_is_real(scene) && !is_sign(scene) && !has_classes(scene) && !is_bounded(scene);
+	return scene_is_real(scene) && !is_sign(scene) && !has_classes(scene) &&
+	       scene->form != LOSS_ROLE_CHOSEN_LOGPS && scene->form != LOSS_ROLE_LOGPS &&
+	       !is_bounded(scene);
 }
 
 static bool pos_inf_inputs(struct scene *scene, struct planted *planted)

@@ -10,7 +10,7 @@ from precise import Number, backward, lift_array, to_double, _tape
 DEFAULT_REDUCTION = {"balanced_bce": "sum",
                      **dict.fromkeys(("charbonnier", "cauchy", "geman_mcclure", "welsch"), "none")}
 PREDICTIONS = ("logits", "probs", "log_probs", "input", "input1", "input2", "var", "anchor",
-               "positive", "negative")
+               "positive", "negative", "chosen_logps", "rejected_logps", "logps")
 
 
 # A gradient is held to 4 units in the last place, 8 roundings; a wobble is one.

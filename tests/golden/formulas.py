@@ -678,6 +678,66 @@ def multilabel_soft_margin(params, targets, logits=None, input=None, weight=None
     return by_row(loss_of, prediction, targets, broadcast(weight, prediction.shape))
 
 
+# ---- Preferences and policies -------------------------------------------------
+
+def smoothed(h, e, on_1, on_0):
+    """on_1 softplus(-h) + on_0 softplus(h), without what has no weight."""
+    return total([on_1 * softplus(-h)] + ([on_0 * softplus(h)] if e else []))
+
+
+def preference(d, params):
+    kind, beta = params.get("kind", "sigmoid"), mpf(params.get("beta", 0.1))
+    e, h = mpf(params.get("label_smoothing", 0.0)), d * beta - mpf(params.get("margin", 0.0))
+    if kind == "sigmoid":
+        return smoothed(h, e, 1 - e, e)
+    if kind == "robust":
+        return smoothed(h, e, (1 - e) / (1 - 2 * e), -e / (1 - 2 * e))
+    if kind == "hinge":
+        return positive_part(1 - h, 1)
+    off = d - 1 / (2 * beta)
+    return off * off
+
+
+@formula
+def dpo(params, chosen_logps, rejected_logps, ref_chosen_logps=None, ref_rejected_logps=None):
+    def loss_of(chosen, rejected, ref_chosen, ref_rejected):
+        d = (chosen - (ref_chosen or 0)) - (rejected - (ref_rejected or 0))
+        return preference(d, params)
+
+    return elementwise(loss_of, chosen_logps, rejected_logps, ref_chosen_logps,
+                       ref_rejected_logps)
+
+
+def clipped(ratio, advantage, low, high):
+    """-min(r A, clip(r) A); an advantage of 0 costs nothing."""
+    if advantage == 0:
+        return lift(0) if not mpmath.isnan(ratio.value) else ratio
+    bound = 1 + high if advantage > 0 else 1 - low
+    beyond = ratio.value > bound if advantage > 0 else ratio.value < bound
+    return lift(-bound * advantage) if beyond else ratio * -advantage
+
+
+def divergence(d):
+    """e^d - d - 1"""
+    slope = mpmath.expm1(d.value)
+    return custom(slope - d.value, (d, slope))
+
+
+@formula
+def grpo(params, logps, advantages, old_logps, ref_logps=None):
+    low, high = mpf(params.get("epsilon_low", 0.2)), mpf(params.get("epsilon_high", 0.2))
+    beta = mpf(params.get("beta", 0.04))
+    if advantages.ndim == logps.ndim - 1:
+        advantages = np.expand_dims(advantages, -1)
+
+    def loss_of(logp, advantage, old, ref):
+        ratio = exp(logp - old)
+        loss = clipped(ratio, advantage.value, low, high)
+        return loss + divergence(ref - logp) * beta if ref is not None and beta else loss
+
+    return elementwise(loss_of, logps, advantages, old_logps, ref_logps)
+
+
 # ---- Distributions ----------------------------------------------------------
 
 def kl_term(log_q, y, log_target):

@@ -30,14 +30,16 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases_article
 import cases_elements
 import cases_margins
+import cases_policy
 import cases_rows
 import cases_rowsums
 import cases_sequences
 import class_weights
 from case import write
 
-FILES = {**cases_rows.FILES, **cases_elements.FILES, **cases_margins.FILES, **cases_rowsums.FILES,
-         **cases_sequences.FILES, **cases_article.FILES}
+FILES = {**cases_rows.FILES, **cases_elements.FILES, **cases_margins.FILES,
+         **cases_rowsums.FILES, **cases_policy.FILES, **cases_sequences.FILES,
+         **cases_article.FILES}
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -290,6 +290,31 @@ def multilabel_soft_margin(params, targets, logits, weight=None):
                                          reduction=params["reduction"])
 
 
+def dpo(params, chosen_logps, rejected_logps, ref_chosen_logps=0, ref_rejected_logps=0):
+    d = (chosen_logps - rejected_logps) - (ref_chosen_logps - ref_rejected_logps)
+    kind, beta, e = params.get("kind", "sigmoid"), params.get("beta", 0.1), params.get(
+        "label_smoothing", 0.0)
+    h = beta * d - params.get("margin", 0.0)
+    if kind == "sigmoid":
+        return reduce_(-F.logsigmoid(h) * (1 - e) - F.logsigmoid(-h) * e, params)
+    if kind == "robust":
+        return reduce_((-F.logsigmoid(h) * (1 - e) + F.logsigmoid(-h) * e) / (1 - 2 * e), params)
+    return reduce_(torch.relu(1 - h) if kind == "hinge" else (d - 1 / (2 * beta)) ** 2, params)
+
+
+def grpo(params, logps, advantages, old_logps, ref_logps=None):
+    if advantages.dim() == logps.dim() - 1:
+        advantages = advantages.unsqueeze(-1)
+    ratio = torch.exp(logps - old_logps)
+    within = torch.clamp(ratio, 1 - params.get("epsilon_low", 0.2),
+                         1 + params.get("epsilon_high", 0.2))
+    loss = -torch.min(ratio * advantages, within * advantages)
+    if ref_logps is not None:
+        d = ref_logps - logps
+        loss = loss + params.get("beta", 0.04) * (torch.exp(d) - d - 1)
+    return reduce_(loss, params)
+
+
 def l1(params, input, targets):
     return F.l1_loss(input, targets, reduction=reduction_of(params))
 
