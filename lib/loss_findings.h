@@ -70,6 +70,11 @@
 	  ARTICLE("Check the annotations."), \
 	  CURE("Scale targets such as 0 and 255 to 0 and 1."), \
 	  CURE("Write -1 for 0 where the loss takes -1 and 1.")) \
+	X(BOX_INVERTED, "box_inverted", WARNING, "input", \
+	  "A box, predicted or true, has its second corner before its first.", \
+	  "{where}: a box, predicted or true, has its second corner before its first.", \
+	  CURE("Write boxes as x1, y1, x2, y2 with x1 < x2 and y1 < y2."), \
+	  CURE("Convert centre and size: x1 = cx - w / 2, x2 = cx + w / 2.")) \
 	X(TARGET_NOT_NORMALISED, "target_not_normalised", WARNING, "target", \
 	  "A target distribution does not sum to 1 over the classes.", \
 	  "{where}: the targets do not sum to 1 (the first sums to {sum}).", \

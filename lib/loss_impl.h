@@ -3,7 +3,7 @@
  * and the words a file in losses/ describes its loss with.
  *
  * A loss file includes one driver (simd/elementwise.h, simd/rowwise.h,
- * simd/rowsum.h, simd/overlap.h), writes its math as a small function over vectors with the
+ * simd/rowsum.h, simd/boxes.h, simd/overlap.h), writes its math as a small function over vectors with the
  * gradient directly under the value, and ends with its descriptor.  It is
  * compiled once for every instruction set and dtype; only the baseline
  * float32 build emits the descriptor.
@@ -114,6 +114,7 @@ enum loss_event {
 	LOSS_EVENT_INF_MINUS_INF,
 	LOSS_EVENT_DOMAIN,           /* the log or a power of a negative number */
 	LOSS_EVENT_TARGET_AT_MASKED, /* a target where the log-probability is -Infinity */
+	LOSS_EVENT_BOX_INVERTED,     /* a box whose corners stand the wrong way round */
 	LOSS_EVENT_BAD_PROB,         /* makes the call fail */
 	LOSS_EVENT_BAD_VAR,          /* likewise: a variance below 0 */
 	LOSS_EVENT_COUNT
@@ -342,6 +343,9 @@ extern const struct loss_family loss_balanced_family;
 extern const struct loss_family loss_hard_negative_family;
 extern const struct loss_family loss_sequence_family;
 extern const struct loss_family loss_rowsum_family;
+
+/* The last axis holds four numbers (rowsum.c). */
+enum loss_code loss_check_boxes(const struct loss_eval *e, struct loss_error *err);
 
 /* What a descriptor adds for the library itself. */
 struct loss_impl {

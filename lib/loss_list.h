@@ -36,6 +36,11 @@ LOSS(welsch)
 LOSS(poisson_nll)
 LOSS(gaussian_nll)
 
+/* Boxes. */
+LOSS(iou)
+LOSS(giou)
+LOSS(diou)
+
 /* Margins: targets of -1 and 1. */
 LOSS(soft_margin)
 LOSS(hinge)

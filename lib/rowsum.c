@@ -17,6 +17,17 @@ static void units(struct loss_eval *e)
 		e->units *= e->unit_shape[axis] = e->shape[axis];
 }
 
+enum loss_code loss_check_boxes(const struct loss_eval *e, struct loss_error *err)
+{
+	char text[120];
+
+	if (e->sample_elements == 4)
+		return LOSS_OK;
+	return loss_fail(err, LOSS_SHAPE, loss_role_name(e->form),
+			 "shape %s, expected boxes: a last axis of x1, y1, x2, y2",
+			 loss_shape_text(text, sizeof text, e->rank, e->shape));
+}
+
 static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
 {
 	if (e->class_axis >= 0 && e->class_axis != e->rank - 1)

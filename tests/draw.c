@@ -111,6 +111,11 @@ static bool is_sequence(const struct draw *draw)
 	return draw->loss->traits & LOSS_IS_SEQUENCE;
 }
 
+static bool is_boxes(const struct draw *draw)
+{
+	return !strcmp(draw->loss->family, "boxes");
+}
+
 static int class_axis(const struct draw *draw)
 {
 	if (is_sequence(draw))
@@ -158,6 +163,8 @@ static bool draw_shape(struct numbers *numbers, const struct loss_input_row *row
 		       const struct draw *draw, const struct question *question)
 {
 	shape_is(numbers, draw->rank, draw->shape);
+	if (is_boxes(draw) && row->shape != LOSS_SHAPE_UNITS)
+		numbers->shape[draw->rank - 1] = 4;
 	switch (row->shape) {
 	case LOSS_SHAPE_TARGETS:
 		numbers->index = row->kind == LOSS_KIND_INDEX || !draw->soft;
@@ -227,6 +234,11 @@ bool draw_question(struct question *question, const struct draw *draw, struct me
 		question->inputs[at].differentiate = row->differentiable && !numbers.index;
 		draw_values(&numbers, row, question->inputs[at].role, classes, draw->shape[0],
 			    labels_of(draw), draw->strange, &seed);
+		/* Boxes that meet, the second corner behind the first. */
+		for (int64_t k = 0; is_boxes(draw) && !row->factor && k < numbers.count; k++)
+			numbers.values[k] = isfinite(numbers.values[k])
+						    ? draw_uniform(&seed) + (k % 4 > 1 ? 1.25 : 0)
+						    : numbers.values[k];
 		question->inputs[at].numbers = numbers;
 		question->input_count = at + 1;
 	}

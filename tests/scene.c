@@ -53,6 +53,11 @@ static bool is_binary(const struct scene *scene)
 	return scene->loss->traits & LOSS_HAS_SIGMOID;
 }
 
+static bool is_boxes(const struct scene *scene)
+{
+	return !strcmp(scene->loss->family, "boxes");
+}
+
 /* Is the unit a row of the last axis? */
 static bool is_rowsum(const struct scene *scene)
 {
@@ -273,7 +278,7 @@ static void choose_shape(struct scene *scene, enum scene_kind kind, const struct
 	scene->d = scene_draw(scene, 3) == 0 ? between(scene, 2, 9) : 1;
 	if (is_rowsum(scene)) {
 		scene->d = 1;
-		scene->c = wish->c ? wish->c : between(scene, 2, 30);
+		scene->c = is_boxes(scene) ? 4 : wish->c ? wish->c : between(scene, 2, 30);
 	}
 	x->shape[0] = scene->n;
 	if (is_sequence(scene)) {
@@ -376,6 +381,17 @@ static void add_required(struct scene *scene)
 	}
 }
 
+/* Predicted boxes near the true ones, the second corner behind the first. */
+static void fill_boxes(struct scene *scene)
+{
+	double *x = scene_x(scene), *y = scene_y(scene);
+
+	for (int64_t i = 0; i < scene->elements; i++) {
+		y[i] = i % 4 < 2 ? 10 * scene_bell(scene) : y[i - 2] + 2 + scene_draw(scene, 9);
+		x[i] = y[i] + 0.8 * draw_uniform(&scene->seed) - 0.4;
+	}
+}
+
 bool scene_init(struct scene *scene, const struct loss *loss, enum scene_kind kind,
 		const struct scene_wish *wish, uint64_t seed)
 {
@@ -398,6 +414,10 @@ bool scene_init(struct scene *scene, const struct loss *loss, enum scene_kind ki
 	fill_targets(scene);
 	fill_prediction(scene, kind);
 	add_required(scene);
+	if (is_boxes(scene)) {
+		fill_boxes(scene);
+		return kind == SCENE_USUAL || kind == SCENE_SMALL;
+	}
 	switch (kind) {
 	case SCENE_LARGE:
 		return takes_large(scene);

@@ -23,19 +23,6 @@ struct dpo_params {
 
 enum { SIGMOID, ROBUST, HINGE, IPO }; /* choices of kind */
 
-/* A number in two parts: high is what a float can hold of it. */
-struct parts {
-	vec high, low;
-};
-
-/* a + b; low is exactly what rounding lost (Knuth). */
-INLINE struct parts sum_of(vec a, vec b)
-{
-	vec high = a + b, from_b = high - a;
-
-	return (struct parts){high, (a - (high - from_b)) + (b - from_b)};
-}
-
 /* Infinities have no low part. */
 INLINE vec finite_or_0(vec low)
 {
@@ -46,29 +33,29 @@ INLINE vec finite_or_0(vec low)
  * D of the four inputs.  Log-probabilities of long answers are large and their
  * differences small: what rounding takes from them would be seen in e^-h.
  */
-INLINE struct parts preference_of(const vec *in, struct seen *seen)
+INLINE struct v_pair preference_of(const vec *in, struct seen *seen)
 {
-	struct parts chosen = sum_of(in[0], v_neg(in[2]));
-	struct parts rejected = sum_of(in[1], v_neg(in[3]));
-	struct parts d = sum_of(chosen.high, v_neg(rejected.high));
+	struct v_pair chosen = v_pair_sum_any(in[0], v_neg(in[2]));
+	struct v_pair rejected = v_pair_sum_any(in[1], v_neg(in[3]));
+	struct v_pair d = v_pair_sum_any(chosen.high, v_neg(rejected.high));
 	mask given = m_none();
 
 	UNROLL for (int k = 0; k < 4; k++) given = m_or(given, v_isnan(in[k]));
 	see_nonfinite(seen, LOSS_EVENT_INF_MINUS_INF, m_andnot(v_isnan(d.high), given));
-	return (struct parts){d.high, finite_or_0((chosen.low - rejected.low) + d.low)};
+	return (struct v_pair){d.high, finite_or_0((chosen.low - rejected.low) + d.low)};
 }
 
 /* h = beta D - margin. */
-INLINE struct parts logit_of(const vec *in, const struct dpo_params *p, struct seen *seen)
+INLINE struct v_pair logit_of(const vec *in, const struct dpo_params *p, struct seen *seen)
 {
-	struct parts d = preference_of(in, seen);
+	struct v_pair d = preference_of(in, seen);
 	vec beta = v_set((real)p->beta), product = beta * d.high;
 	/* What the dtype lost of beta itself counts too. */
 	vec beta_low = v_set((real)(p->beta - (double)(real)p->beta));
 	vec lost = v_fma(beta, d.low, v_fma(beta, d.high, v_neg(product))) + beta_low * d.high;
-	struct parts h = sum_of(product, v_set((real)-p->margin));
+	struct v_pair h = v_pair_sum_any(product, v_set((real)-p->margin));
 
-	return (struct parts){h.high, finite_or_0(h.low + lost)};
+	return (struct v_pair){h.high, finite_or_0(h.low + lost)};
 }
 
 /* The derivatives of all four from that of D. */
@@ -79,7 +66,7 @@ INLINE void put_slopes(vec *grad, vec slope)
 }
 
 /* on_1 sp(-h) + on_0 sp(h), where on_1 + on_0 is 1; either may be negative. */
-INLINE vec judged(struct parts h, vec on_1, vec on_0, vec *dh)
+INLINE vec judged(struct v_pair h, vec on_1, vec on_0, vec *dh)
 {
 	struct binary_logit b = binary_logit_of(h.high);
 	vec loss = times_or_zero(on_1, b.cost.of_1) + times_or_zero(on_0, b.cost.of_0);
@@ -114,7 +101,7 @@ INLINE vec of_robust(const vec *in, vec *grad, const struct loss_eval *e, struct
 INLINE vec of_hinge(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	const struct dpo_params *p = loss_params_of(e);
-	struct parts h = logit_of(in, p, seen);
+	struct v_pair h = logit_of(in, p, seen);
 	vec missing = (v_set(1) - h.high) - h.low, zero = v_set(0);
 	vec slope = v_select(v_isnan(missing), missing, v_set((real)-p->beta));
 
@@ -125,7 +112,7 @@ INLINE vec of_hinge(const vec *in, vec *grad, const struct loss_eval *e, struct 
 INLINE vec of_ipo(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	const struct dpo_params *p = loss_params_of(e);
-	struct parts d = preference_of(in, seen);
+	struct v_pair d = preference_of(in, seen);
 	vec off = (d.high - v_set((real)(0.5 / p->beta))) + d.low;
 
 	put_slopes(grad, off + off);

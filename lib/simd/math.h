@@ -461,6 +461,13 @@ INLINE struct v_pair v_pair_sum(vec a, vec b)
 	return (struct v_pair){.high = high, .low = b - (high - a)};
 }
 
+/* The same of any two (Knuth). */
+INLINE struct v_pair v_pair_sum_any(vec a, vec b)
+{
+	const vec high = a + b, of_b = high - a;
+	return (struct v_pair){.high = high, .low = (a - (high - of_b)) + (b - of_b)};
+}
+
 /* Exact. */
 INLINE struct v_pair v_pair_product(vec a, vec b)
 {

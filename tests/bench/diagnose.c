@@ -91,6 +91,11 @@ static bool has_sigmoid(const struct scene *scene)
 	return scene->loss->traits & LOSS_HAS_SIGMOID;
 }
 
+static bool is_boxes(const struct scene *scene)
+{
+	return !strcmp(scene->loss->family, "boxes");
+}
+
 static bool is_mean(const struct scene *scene)
 {
 	return scene->question.spec.common.reduction == LOSS_MEAN;
@@ -129,7 +134,7 @@ static bool is_residual(const struct scene *scene)
 	enum loss_kind kind = scene->loss->inputs[1].kind;
 
 	return scene->form == LOSS_ROLE_INPUT && kind != LOSS_KIND_NONNEGATIVE &&
-	       kind != LOSS_KIND_SIGN && !scene->hard;
+	       kind != LOSS_KIND_SIGN && !scene->hard && !is_boxes(scene);
 }
 
 static bool is_mining(const struct scene *scene)
@@ -175,7 +180,7 @@ static bool nan_inputs(struct scene *scene, struct planted *planted)
  * margin it costs nothing, and far off it may cost no more than anything else. */
 static bool is_unbounded(const struct scene *scene)
 {
-	return scene_is_real(scene) && !is_sign(scene) && !has_classes(scene) &&
+	return scene_is_real(scene) && !is_sign(scene) && !has_classes(scene) && !is_boxes(scene) &&
 	       scene->form != LOSS_ROLE_CHOSEN_LOGPS && scene->form != LOSS_ROLE_LOGPS &&
 	       !is_bounded(scene);
 }
@@ -233,6 +238,24 @@ static bool targets_not_binary(struct scene *scene, struct planted *planted)
 		scene_y(scene)[planted->places[i]] = scene_draw(scene, 2) ? 255
 						     : is_sign(scene)     ? 0
 									  : -1;
+	return true;
+}
+
+/* The corners of some boxes exchanged. */
+static bool boxes_inverted(struct scene *scene, struct planted *planted)
+{
+	if (!is_boxes(scene))
+		return false;
+	choose(scene, planted, scene->rows, NULL);
+	for (int64_t i = 0; i < planted->count; i++) {
+		double *box = (scene_draw(scene, 2) ? scene_x(scene) : scene_y(scene)) +
+			      4 * planted->places[i];
+		double low = box[0];
+
+		box[0] = box[2];
+		box[2] = low;
+		planted->places[i] *= 4;
+	}
 	return true;
 }
 
@@ -820,7 +843,7 @@ static bool logit_near_float32(struct scene *scene, struct planted *planted)
 
 static bool subnormal_inputs(struct scene *scene, struct planted *planted)
 {
-	if (!scene_is_real(scene) || is_positive(scene) || scene->elements < 16)
+	if (!scene_is_real(scene) || is_positive(scene) || is_boxes(scene) || scene->elements < 16)
 		return false;
 	for (int64_t i = 0; i < scene->elements; i++) {
 		scene_x(scene)[i] = 1e-40 * (1 + draw_uniform(&scene->seed));
@@ -869,6 +892,7 @@ static const struct fault {
 	{F(HALF_UNDERFLOW), 0, false, BATCH, half_underflows, 0},
 	{F(AXIS_SUSPECT), 0, true, BATCH, axes_exchanged, 0},
 	{F(TARGET_NOT_BINARY), 0, true, ELEMENT, targets_not_binary, 0},
+	{F(BOX_INVERTED), 0, false, ELEMENT, boxes_inverted, 0},
 	{F(TARGET_NOT_NORMALISED), 0, true, ROW, targets_not_normalised, 0},
 	{F(IGNORE_INDEX_COLLIDES), 0, true, ROW, ignoring_a_class, 0},
 	{F(LOOKS_LIKE_PROBABILITIES), 0, false, BATCH, probabilities_as_logits, 0},

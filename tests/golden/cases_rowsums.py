@@ -152,5 +152,59 @@ def multilabel_soft_margin():
     return r.cases
 
 
+def corners(rng, shape):
+    """Boxes of all sizes."""
+    first = rng.normal(0, 1, (*shape[:-1], 2))
+    return narrow(np.concatenate([first, first + rng.uniform(0.25, 3, first.shape)], -1))
+
+
+def boxes(loss, seed):
+    def inputs_of(rng, shape):
+        return {"input": corners(rng, shape), "targets": corners(rng, shape)}
+
+    r = Rows(loss, seed, inputs_of)
+    for n in (1, 3, 7, 8, 9, 15, 16, 17, 33):
+        r.add(f"{n} boxes", {"reduction": "none"}, r.draw((n, 4)))
+    r.add("300 boxes", {"reduction": "sum"}, r.draw((300, 4)))
+    r.add("one box", inputs=r.draw((4,)))
+    r.add("shape (2, 3, 4)", inputs=r.draw((2, 3, 4)))
+    for reduction in ("none", "mean", "sum"):
+        r.add(f"reduction {reduction}", {"reduction": reduction}, r.draw((5, 4)))
+    r.add("normalizer", {"normalizer": 64}, r.draw((5, 4)))
+    r.add("mask", inputs=r.draw((4, 4)), mask=np.array([1.0, 0, 1, 0]), check=False)
+    r.add("everything masked", inputs=r.draw((2, 4)), mask=np.zeros(2), check=False)
+    r.add("sample_weight", inputs=r.draw((4, 4)), check=False,
+          sample_weight=np.array([0.5, 0, 2, 1]))
+    broken = r.draw((3, 4))
+    broken["input"][1, 2] = np.nan
+    r.add("what is masked may be NaN", inputs=broken, mask=np.array([1.0, 0, 1]), check=False)
+    for reduction in ("mean", "sum", "none"):
+        r.add(f"empty batch, {reduction}", {"reduction": reduction}, r.draw((0, 4)), check=False)
+    r.add("empty batch, on_empty zero", {"on_empty": "zero"}, r.draw((0, 4)), check=False)
+    r.add("eps 0.5", {"eps": 0.5, "reduction": "none"}, r.draw((5, 4)))
+    r.add("the same, a quarter, side by side, at a corner, inside, apart", {"reduction": "none"}, {
+        "input": np.array([[0.0, 0, 2, 2]] * 6),
+        "targets": np.array([[0.0, 0, 2, 2], [1, 1, 2, 2], [2, 0, 4, 2], [2, 2, 4, 4],
+                             [0.5, 0.5, 1, 1.5], [5, 6, 7, 9]])})
+    r.add("pixels", {"reduction": "none"}, {"input": narrow(200 + 100 * corners(r.rng, (9, 4))),
+                                            "targets": narrow(200 + 100 * corners(r.rng, (9, 4)))})
+    return r
+
+
+def iou():
+    r = boxes("iou", 84)
+    for mode in ("square", "log"):
+        r.add(f"mode {mode}", {"mode": mode, "reduction": "none"}, r.draw((17, 4)))
+    return r.cases
+
+
+def giou():
+    return boxes("giou", 85).cases
+
+
+def diou():
+    return boxes("diou", 86).cases
+
+
 FILES = {f.__name__: f for f in (cosine_embedding, triplet_margin, multi_margin,
-                                 multilabel_soft_margin)}
+                                 multilabel_soft_margin, iou, giou, diou)}

@@ -678,6 +678,74 @@ def multilabel_soft_margin(params, targets, logits=None, input=None, weight=None
     return by_row(loss_of, prediction, targets, broadcast(weight, prediction.shape))
 
 
+# ---- Boxes --------------------------------------------------------------------
+
+def extreme(a, b, sign):
+    """The larger (sign 1) or smaller of two; at a tie the mean of their slopes."""
+    if mpmath.isnan(a.value) or mpmath.isnan(b.value):
+        return custom(NAN, (a, NAN), (b, NAN))
+    if a.value == b.value:
+        return custom(a.value, (a, mpf(1) / 2), (b, mpf(1) / 2))
+    return a if (a.value > b.value) == (sign > 0) else b
+
+
+class Boxes:
+    """Two boxes x1, y1, x2, y2."""
+
+    def __init__(self, p, t):
+        self.p, self.t = p, t
+        reach = [extreme(p[k + 2], t[k + 2], -1) - extreme(p[k], t[k], 1) for k in (0, 1)]
+        met = all(mpmath.isnan(r.value) or r.value > 0 for r in reach)
+        self.common = reach[0] * reach[1] if met else lift(0)
+        self.union = total([self.area(p), self.area(t), -self.common])
+        self.sides = [extreme(p[k + 2], t[k + 2], 1) - extreme(p[k], t[k], -1) for k in (0, 1)]
+
+    @staticmethod
+    def area(box):
+        return (box[2] - box[0]) * (box[3] - box[1])
+
+    def overlap(self, eps):
+        return self.common / (self.union + eps)
+
+    def distance(self, eps):
+        p, t = self.p, self.t
+        apart = [total([p[k], p[k + 2], -t[k], -t[k + 2]]) / 2 for k in (0, 1)]
+        return total(a * a for a in apart) / (total(s * s for s in self.sides) + eps)
+
+
+def by_box(loss_of, input, targets, params, eps):
+    eps = mpf(float(params.get("eps", eps)))
+    return by_row(lambda i, p, t: loss_of(Boxes(p, t), eps), input, targets)
+
+
+@formula
+def iou(params, input, targets):
+    def loss_of(boxes, eps):
+        overlap, mode = boxes.overlap(eps), params.get("mode", "linear")
+        if mode == "log":
+            return -log(overlap) if not overlap.value < eps else lift(-mpmath.log(eps))
+        return 1 - (overlap * overlap if mode == "square" else overlap)
+
+    return by_box(loss_of, input, targets, params, 1e-6)
+
+
+@formula
+def giou(params, input, targets):
+    def loss_of(boxes, eps):
+        around = boxes.sides[0] * boxes.sides[1]
+        return total([1, -boxes.overlap(eps), (around - boxes.union) / (around + eps)])
+
+    return by_box(loss_of, input, targets, params, 1e-7)
+
+
+@formula
+def diou(params, input, targets):
+    def loss_of(boxes, eps):
+        return total([1, -boxes.overlap(eps), boxes.distance(eps)])
+
+    return by_box(loss_of, input, targets, params, 1e-7)
+
+
 # ---- Preferences and policies -------------------------------------------------
 
 def smoothed(h, e, on_1, on_0):

@@ -315,6 +315,40 @@ def grpo(params, logps, advantages, old_logps, ref_logps=None):
     return reduce_(loss, params)
 
 
+def box_parts(input, targets, eps):
+    """The overlap, the union and the sides of the smallest box around both."""
+    inner = (torch.min(input[..., 2:], targets[..., 2:])
+             - torch.max(input[..., :2], targets[..., :2]))
+    common = torch.where((inner > 0).all(-1), inner.prod(-1), torch.zeros(()).to(inner))
+    union = sum((box[..., 2:] - box[..., :2]).prod(-1) for box in (input, targets)) - common
+    outer = (torch.max(input[..., 2:], targets[..., 2:])
+             - torch.min(input[..., :2], targets[..., :2]))
+    return common / (union + eps), union, outer
+
+
+def iou(params, input, targets):
+    eps = params.get("eps", 1e-6)
+    overlap = box_parts(input, targets, eps)[0]
+    mode = params.get("mode", "linear")
+    if mode == "log":
+        return reduce_(-overlap.clamp(min=eps).log(), params)
+    return reduce_(1 - overlap ** (2 if mode == "square" else 1), params)
+
+
+def giou(params, input, targets):
+    eps = params.get("eps", 1e-7)
+    overlap, union, outer = box_parts(input, targets, eps)
+    around = outer.prod(-1)
+    return reduce_(1 - overlap + (around - union) / (around + eps), params)
+
+
+def diou(params, input, targets):
+    eps = params.get("eps", 1e-7)
+    overlap, _, outer = box_parts(input, targets, eps)
+    apart = (input[..., 2:] + input[..., :2] - targets[..., 2:] - targets[..., :2]) / 2
+    return reduce_(1 - overlap + (apart ** 2).sum(-1) / ((outer ** 2).sum(-1) + eps), params)
+
+
 def l1(params, input, targets):
     return F.l1_loss(input, targets, reduction=reduction_of(params))
 
