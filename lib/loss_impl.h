@@ -3,10 +3,10 @@
  * and the words a file in losses/ describes its loss with.
  *
  * A loss file includes one driver (simd/elementwise.h, simd/rowwise.h,
- * simd/rowsum.h, simd/boxes.h, simd/overlap.h), writes its math as a small function over vectors with the
- * gradient directly under the value, and ends with its descriptor.  It is
- * compiled once for every instruction set and dtype; only the baseline
- * float32 build emits the descriptor.
+ * simd/rowsum.h, simd/boxes.h, simd/overlap.h), writes its math as a small
+ * function over vectors with the gradient directly under the value, and ends
+ * with its descriptor.  It is compiled once for every instruction set and dtype;
+ * only the baseline float32 build emits the descriptor.
  */
 #ifndef LOSS_IMPL_H
 #define LOSS_IMPL_H
@@ -290,11 +290,12 @@ struct loss_eval {
 	int64_t labels_total; /* with the padding */
 	bool labels_in_a_row; /* those of all sequences, one behind the other */
 
-	/* Overlap, rowsum. */
+	/* Overlap. */
 	int64_t chunks; /* blocks of one sample, parts of a split row */
 	struct loss_overlap_kind overlap_kind;
 	struct loss_slopes *slopes;       /* by sample, in work */
-	int64_t sample_elements, skipped; /* elements of a sample, and of those left out in front */
+	int64_t sample_elements, skipped; /* elements of a sample or a row, and of
+					   * those left out in front */
 	void *class_weights;              /* c reals in scratch, or NULL */
 
 	/* Split rows. */

@@ -44,7 +44,7 @@ enum loss_code loss_report_bad_index(const struct loss_eval *e, struct loss_erro
 	char text[200];
 
 	for (int64_t i = 0; i < e->in[1].count; i++)
-		if (y[i] != e->ignore_index && (y[i] < 0 || y[i] >= e->c))
+		if ((y[i] != e->ignore_index || y[i] == INT64_MIN) && (y[i] < 0 || y[i] >= e->c))
 			places_add(&places, i);
 	if (!err)
 		return LOSS_TARGET_RANGE;

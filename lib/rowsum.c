@@ -12,9 +12,8 @@ static void units(struct loss_eval *e)
 	}
 	e->sample_elements = e->rank ? e->shape[last] : 1;
 	e->unit_rank = e->rank ? last : 0;
-	e->units = 1;
-	for (int axis = 0; axis < e->unit_rank; axis++)
-		e->units *= e->unit_shape[axis] = e->shape[axis];
+	e->units = e->sample_elements ? e->elements / e->sample_elements : 0;
+	memcpy(e->unit_shape, e->shape, sizeof e->unit_shape);
 }
 
 enum loss_code loss_check_boxes(const struct loss_eval *e, struct loss_error *err)
@@ -30,6 +29,12 @@ enum loss_code loss_check_boxes(const struct loss_eval *e, struct loss_error *er
 
 static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
 {
+	char text[120];
+
+	if (e->sample_elements == 0)
+		return loss_fail(err, LOSS_SHAPE, loss_role_name(e->form),
+				 "shape %s, expected a last axis that is not empty",
+				 loss_shape_text(text, sizeof text, e->rank, e->shape));
 	if (e->class_axis >= 0 && e->class_axis != e->rank - 1)
 		return loss_fail(err, LOSS_SHAPE, loss_role_name(e->form),
 				 "its class axis is %d of %d, expected the last", e->class_axis,

@@ -140,6 +140,22 @@ static const struct {
 	{"target_not_binary",
 	 "{'loss': 'ohem_balanced_bce', 'probs': [0.1, 0.5, 0.9], 'targets': [0, 0.5, 1]" FULL,
 	 "{'count': 1, 'at': [[1]], 'operands': {'value': 0.5}}"},
+	{"div_zero",
+	 "{'loss': {'name': 'cosine_embedding', 'eps': 0}, 'input1': [[1, 2], [0, 0]], "
+	 "'input2': [[1, 2], [1, 1]], 'targets': [1, 1], 'gradient': false}",
+	 "{'severity': 'error', 'count': 1, 'at': [[1]]}"},
+	{"overflow",
+	 "{'loss': {'name': 'triplet_margin', 'p': 3}, 'anchor': [[0, 1]], "
+	 "'positive': [[1e15, 0]], 'negative': [[1e15, 1]], 'gradient': false}",
+	 "{'severity': 'error', 'count': 1, 'at': [[0]]}"},
+	{"input_nan",
+	 "{'loss': 'multilabel_soft_margin', 'logits': [[1, 2, 3]], 'targets': [[0, 1, 1]], "
+	 "'weight': [1, NaN, 1]}",
+	 "{'input': 'weight', 'count': 1, 'at': [[1]]}"},
+	{"input_nan",
+	 "{'loss': 'cosine_embedding', 'input1': [[1], [3]], 'input2': [[1], [2]], "
+	 "'targets': [1, NaN]}",
+	 "{'input': 'targets', 'count': 1, 'at': [[1]]}"},
 	{"box_inverted",
 	 "{'loss': 'giou', 'input': [[0, 0, 2, 2], [1, 1, 3, 3]], "
 	 "'targets': [[0, 0, 2, 2], [2, 2, 1, 1]]}",

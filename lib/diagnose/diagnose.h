@@ -149,6 +149,8 @@ static inline bool unit_is_bad(const struct diagnosis *d, int64_t unit)
 }
 
 bool is_rowwise(const struct loss_eval *e);
+/* Does an input hold a number for each element of the prediction? */
+bool stands_by_element(const struct loss_eval *e, int input);
 /* Do the targets stand beside the prediction, a real for each of its elements? */
 bool has_element_targets(const struct loss_eval *e);
 

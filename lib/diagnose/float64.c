@@ -88,7 +88,8 @@ static const double SMALL_GRADIENT = 1e-3;
 
 static bool is_probability(const struct loss_eval *e, int input)
 {
-	return input == 1 || e->form == LOSS_ROLE_PROBS;
+	return e->in[input].row->role == LOSS_ROLE_TARGETS ||
+	       (input == 0 && e->form == LOSS_ROLE_PROBS);
 }
 
 /* A step that stays where the loss is defined; 0: there is none. */

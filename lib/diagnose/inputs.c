@@ -58,11 +58,19 @@ static void look_at_elements(struct diagnosis *d, int input)
 /* The number of a smaller input that goes into unit `unit`. */
 static double used_by(const struct loss_eval *e, const struct loss_operand *operand, int64_t unit)
 {
-	if (operand->row->shape != LOSS_SHAPE_PER_CLASS)
-		return operand_at(e, operand, unit);
-	if (e->hard)
+	int64_t each = e->units ? e->elements / e->units : 0;
+
+	if (operand->row->shape == LOSS_SHAPE_PER_CLASS && e->hard)
 		return real_at(e, operand->data, ((const int64_t *)e->in[1].data)[unit]);
-	return NAN; /* every class goes into every row */
+	if (operand->row->shape == LOSS_SHAPE_PER_CLASS)
+		return NAN; /* every class goes into every row */
+	if (operand->row->shape == LOSS_SHAPE_UNITS || is_rowwise(e) || each == 1)
+		return operand_at(e, operand, unit);
+	/* A number for each element of the unit. */
+	for (int64_t i = unit * each; i < (unit + 1) * each; i++)
+		if (!isfinite(operand_at(e, operand, i)))
+			return operand_at(e, operand, i);
+	return 0;
 }
 
 /* Smaller inputs (weights): the places are those of the input itself, if any
@@ -103,7 +111,7 @@ static void look_at_narrowed(struct diagnosis *d, int input)
 		return;
 	struct loss_finding *finding =
 		finding_begin(d, LOSS_FINDING_NARROWING_OVERFLOW, role_of(e, input),
-			      operand->full ? PLACE_ELEMENT : PLACE_INPUT);
+			      stands_by_element(e, input) ? PLACE_ELEMENT : PLACE_INPUT);
 
 	for (int64_t i = -1; (i = next_nonfinite(e, data, i + 1, count)) < count;)
 		if (isinf(real_at(e, data, i)))
@@ -146,7 +154,7 @@ void find_in_inputs(struct diagnosis *d)
 		find_rounded_input(d, i);
 		if (!d->nonfinite_losses || d->inputs[i].finite == d->inputs[i].count)
 			continue;
-		if (e->in[i].full && e->in[i].count == e->elements)
+		if (stands_by_element(e, i))
 			look_at_elements(d, i);
 		else
 			look_at_all(d, i);

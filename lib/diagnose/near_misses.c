@@ -108,7 +108,7 @@ static void look_for_subnormals(struct diagnosis *d, int input, const void *data
 {
 	const struct loss_eval *e = d->e;
 	enum loss_role role = role_of(e, input);
-	enum place_kind kind = e->in[input].full ? PLACE_ELEMENT : PLACE_SAMPLE;
+	enum place_kind kind = stands_by_element(e, input) ? PLACE_ELEMENT : PLACE_SAMPLE;
 
 	if (s->subnormals < SUBNORMAL_COUNT_MIN || 2 * s->subnormals <= s->finite - s->zeros ||
 	    is_said(d, LOSS_FINDING_SUBNORMAL, role))

@@ -28,7 +28,9 @@ bool rows_are_units(const struct loss_eval *e)
 
 bool class_row_counts(const struct loss_eval *e, int64_t row)
 {
-	return !rows_are_units(e) || unit_counts(e, row);
+	if (rows_are_units(e))
+		return unit_counts(e, row);
+	return is_rowwise(e) || unit_counts(e, unit_of(e, row));
 }
 
 /* ---- Softmax -------------------------------------------------------------- */

@@ -34,6 +34,15 @@ bool is_rowwise(const struct loss_eval *e)
 	return e->family == &loss_rowwise_family;
 }
 
+bool stands_by_element(const struct loss_eval *e, int input)
+{
+	const struct loss_operand *operand = &e->in[input];
+
+	return operand->full && !operand->is_index &&
+	       (operand->row->shape != LOSS_SHAPE_UNITS ||
+		(e->units == e->elements && operand->rank == e->rank));
+}
+
 bool has_element_targets(const struct loss_eval *e)
 {
 	return e->in_count > 1 && e->in[1].row->role == LOSS_ROLE_TARGETS && !e->hard &&

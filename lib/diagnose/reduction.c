@@ -171,10 +171,38 @@ static void look_at_overlaps(struct diagnosis *d)
 	describe(d, smooth);
 }
 
+/* Is a vector of the row nothing but zeros? */
+static bool has_empty_vector(const struct loss_eval *e, int64_t unit)
+{
+	int64_t n = e->sample_elements;
+
+	for (int i = 0; i < e->in_count; i++)
+		if (e->in[i].data && stands_by_element(e, i) &&
+		    next_nonzero(e, e->in[i].data, unit * n, (unit + 1) * n) == (unit + 1) * n)
+			return true;
+	return false;
+}
+
+/* A direction of nothing. */
+static void look_at_vectors(struct diagnosis *d)
+{
+	const struct loss_eval *e = d->e;
+	struct loss_finding *zero;
+
+	if (e->family != &loss_rowsum_family || d->nonfinite_losses == 0)
+		return;
+	zero = finding_begin(d, LOSS_FINDING_DIV_ZERO, LOSS_ROLE_NONE, PLACE_UNIT);
+	for (int64_t unit = 0; unit < e->units; unit++)
+		if (isnan(real_at(e, d->losses, unit)) && causes_at(d, unit) == 0 &&
+		    has_empty_vector(e, unit))
+			finding_hit(d, zero, unit);
+}
+
 void find_in_reduction(struct diagnosis *d)
 {
 	look_at_denominator(d);
 	look_at_balances(d);
 	look_for_sides(d);
 	look_at_overlaps(d);
+	look_at_vectors(d);
 }

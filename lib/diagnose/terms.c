@@ -113,11 +113,16 @@ void find_overflows(struct diagnosis *d)
 					"loss", d->result->sum);
 		return;
 	}
-	if (d->loss_summary.pos_inf + d->loss_summary.neg_inf == 0)
+	/* Of sums over a row that overflowed a difference or a quotient may be left. */
+	bool by_sums = e->family == &loss_rowsum_family;
+
+	if (!by_sums && d->loss_summary.pos_inf + d->loss_summary.neg_inf == 0)
 		return;
 	finding = finding_begin(d, LOSS_FINDING_OVERFLOW, LOSS_ROLE_NONE, PLACE_UNIT);
 	for (int64_t unit = 0; unit < e->units; unit++) {
-		if (!isinf(real_at(e, d->losses, unit)))
+		double loss = real_at(e, d->losses, unit);
+
+		if (!isinf(loss) && !(by_sums && isnan(loss)))
 			continue;
 		int64_t slot = slots_of(e) == e->units ? unit : slot_of(e, unit);
 

@@ -4,7 +4,7 @@
  *
  *   c = x1 x2 / sqrt((|x1|^2 + eps) (|x2|^2 + eps))
  *   l = 1 - c  if y = 1,   max(0, c - margin)  if y = -1,   0 for any other y
- *   dc/dx1 = x2 / sqrt(...) - c x1 / (|x1|^2 + eps)
+ *   dc/dx1 = (u2 - c u1) / sqrt(|x1|^2 + eps),   u = x / sqrt(|x|^2 + eps)
  *
  * Ref: torch.nn.CosineEmbeddingLoss, whose eps is fixed.
  */
@@ -25,9 +25,8 @@ INLINE void terms(const vec *in, const struct rowsum *row, mask own, struct rows
 static double value(const struct loss_eval *e, struct rowsum *row)
 {
 	const struct cosine_embedding_params *p = loss_params_of(e);
-	double square_1 = row->sums[1] + p->eps, square_2 = row->sums[2] + p->eps;
-	double norms = sqrt(square_1) * sqrt(square_2), cosine = row->sums[0] / norms;
-	double loss, slope;
+	double norm_1 = sqrt(row->sums[1] + p->eps), norm_2 = sqrt(row->sums[2] + p->eps);
+	double cosine = row->sums[0] / (norm_1 * norm_2), loss, slope;
 
 	if (row->target == 1) {
 		loss = 1 - cosine;
@@ -43,19 +42,23 @@ static double value(const struct loss_eval *e, struct rowsum *row)
 	if (row->target == -1 && loss < 0)
 		loss = slope = 0;
 	row->flat = slope == 0;
-	row->slopes[0] = (real)(slope / norms);
-	row->slopes[1] = (real)(-slope * cosine / square_1);
-	row->slopes[2] = (real)(-slope * cosine / square_2);
+	row->slopes[0] = (real)(1 / norm_1);
+	row->slopes[1] = (real)(1 / norm_2);
+	row->slopes[2] = (real)cosine;
+	row->own = (real)slope;
 	return loss;
 }
 
 INLINE void slope(const vec *in, const struct rowsum *row, mask own, vec *grad)
 {
-	vec across = v_set(row->slopes[0]);
+	/* Of length 1 both, so that no product is out of range. */
+	vec by_1 = v_set(row->slopes[0]), by_2 = v_set(row->slopes[1]);
+	vec unit_1 = in[0] * by_1, unit_2 = in[1] * by_2;
+	vec cosine = v_set(-row->slopes[2]), sign = v_set(row->own);
 
 	(void)own;
-	grad[0] = v_fma(across, in[1], v_set(row->slopes[1]) * in[0]);
-	grad[1] = v_fma(across, in[0], v_set(row->slopes[2]) * in[1]);
+	grad[0] = v_fma(cosine, unit_1, unit_2) * by_1 * sign;
+	grad[1] = v_fma(cosine, unit_2, unit_1) * by_2 * sign;
 }
 
 ROWSUM_LOSS(cosine_embedding, INPUT1, .inputs = 2, .in = {0, 2}, .sums = 3, .target = 1,

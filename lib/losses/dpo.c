@@ -105,7 +105,7 @@ INLINE vec of_hinge(const vec *in, vec *grad, const struct loss_eval *e, struct 
 	vec missing = (v_set(1) - h.high) - h.low, zero = v_set(0);
 	vec slope = v_select(v_isnan(missing), missing, v_set((real)-p->beta));
 
-	put_slopes(grad, v_select(v_lt(missing, zero), zero, slope));
+	put_slopes(grad, v_select(v_le(missing, zero), zero, slope));
 	return v_max(zero, missing);
 }
 
@@ -148,6 +148,11 @@ static enum loss_code check(const struct loss_eval *e, struct loss_error *err)
 {
 	const struct dpo_params *p = loss_params_of(e);
 
+	if (!e->in[2].data != !e->in[3].data)
+		return loss_fail(err, LOSS_MISSING_INPUT,
+				 loss_role_name(e->in[e->in[2].data ? 3 : 2].row->role),
+				 "dpo reads both of ref_chosen_logps and ref_rejected_logps, or "
+				 "neither");
 	if (p->kind >= HINGE && p->label_smoothing != 0)
 		return loss_fail_param(err, LOSS_PARAM_RANGE, "label_smoothing",
 				       "%g, expected 0 unless kind is sigmoid or robust",
@@ -167,7 +172,8 @@ const struct loss loss_described_dpo = {
 	.reference = "Rafailov et al. 2023; trl.DPOTrainer",
 	.notes = "kind is sigmoid (the formula; cDPO with label_smoothing), robust, hinge or ipo. "
 		 "Without a reference, which counts as 0, it is the loss of CPO, with a margin "
-		 "that of SimPO, and with beta 1 the Bradley-Terry loss of a reward model.",
+		 "that of SimPO, and with beta 1 the Bradley-Terry loss of a reward model. ipo is "
+		 "meant for log-probabilities averaged over the tokens.",
 	.aliases = {"dpo_loss", "DPOLoss", "cpo", "simpo", "bradley_terry"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,

@@ -25,7 +25,9 @@ INLINE vec divergence_of(vec d, vec *slope)
 	mask near_0 = v_lt(v_abs(d), v_set(R(BY_REAL(0.5, 0.125))));
 
 	*slope = v_expm1(d);
-	return v_select(near_0, d * d * V_POLY(d, series), *slope - d);
+	/* An infinite d has an infinite divergence on either side. */
+	vec far = v_select(v_eq(*slope, d), d, *slope - d);
+	return v_select(near_0, d * d * V_POLY(d, series), far);
 }
 
 /* exp(d), where it matters that it is out of range. */
@@ -86,7 +88,8 @@ const struct loss loss_described_grpo = {
 	.reference = "Schulman et al. 2017 (PPO); Shao et al. 2024 (GRPO)",
 	.notes = "One value a token. For tokens that the policy drew itself, old_logps are the "
 		 "logps once more. Without ref_logps there is no divergence. A token of advantage "
-		 "0 costs nothing, whatever its ratio. One of negative advantage is not cut off "
+		 "0 costs its divergence alone, whatever its ratio. One of negative advantage is "
+		 "not cut off "
 		 "above: its ratio may overflow.",
 	.aliases = {"ppo", "ppo_clip", "clipped_surrogate", "dapo", "policy_gradient"},
 	.reductions = LOSS_ALL_REDUCTIONS,

@@ -90,7 +90,6 @@ const struct loss loss_described_multi_margin = {
 			       .doc = "By how much the target should be above the others.")),
 	.example = "\"input\": [[0.1, 0.2, 0.4, 0.8]], \"targets\": [3]",
 	.ulp = 3,
-	.impl = &(const struct loss_impl){.family = &loss_rowsum_family,
-					  .for_many_labels = "multilabel_soft_margin"},
+	.impl = &(const struct loss_impl){.family = &loss_rowsum_family},
 };
 #endif

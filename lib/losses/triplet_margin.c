@@ -38,7 +38,9 @@ INLINE void terms(const vec *in, const struct rowsum *row, mask own, struct rows
 	for (int k = 0; k < DISTANCES; k++) {
 		vec size = v_abs(r[k]);
 
-		if (p->p == 2)
+		if (k == POSITIVE_NEGATIVE && !p->swap)
+			term[k] = (struct rowsum_term){v_set(0), v_set(0)};
+		else if (p->p == 2)
 			term[k] = (struct rowsum_term){size, size};
 		else
 			term[k] = (struct rowsum_term){
@@ -66,22 +68,22 @@ static double value(const struct loss_eval *e, struct rowsum *row)
 	       (swapped ? d[POSITIVE_NEGATIVE] : d[ANCHOR_NEGATIVE]);
 	row->own = swapped;
 	row->flat = loss < 0;
-	/* What a difference is multiplied with, for its part in the distance. */
+	/* What a difference is divided by, for its part in the distance. */
 	for (int k = 0; k < DISTANCES; k++)
 		row->slopes[k] = isnan(loss) ? (real)NAN
 				 : p->p == 1 ? 1
-				 : d[k] == 0 ? 0
-					     : (real)(1 / d[k]);
+				 : d[k] == 0 ? 1
+					     : (real)d[k];
 	return row->flat ? 0 : loss;
 }
 
 /* The derivative of a distance with respect to its first vector. */
 INLINE vec towards(vec r, real by, real p)
 {
-	vec share = v_abs(r) * v_set(by), zero = v_set(0);
+	vec share = v_abs(r) / v_set(by), zero = v_set(0);
 
 	if (p == 2)
-		return r * v_set(by);
+		return r / v_set(by);
 	if (p == 1)
 		share = v_select(v_isnan(r), r, v_and(v_ne(r, zero), v_set(by)));
 	else
@@ -123,8 +125,10 @@ const struct loss loss_described_triplet_margin = {
 	.family = "embeddings",
 	.formula = "max(0, margin + d(a, p) - d(a, n)), d(u, v) = (sum |u - v + eps|^p)^(1/p)",
 	.reference = "Balntas et al. 2016; torch.nn.TripletMarginLoss",
-	.notes = "One value a row of the last axis. A distance of 0, which eps prevents, has no "
-		 "gradient. Powers other than 1 and 2 are taken in the dtype and overflow with it.",
+	.notes =
+		"One value a row of the last axis. A distance of 0, which eps prevents, has no "
+		"gradient. Powers other than 1 and 2 are taken in the dtype: |r|^p may overflow or "
+		"vanish where the distance would not.",
 	.aliases = {"TripletMarginLoss", "triplet_margin_loss", "triplet_loss", "triplet"},
 	.reductions = LOSS_ALL_REDUCTIONS,
 	.reduction = LOSS_MEAN,

@@ -31,8 +31,8 @@ INLINE struct overlap_run overlap_run_of(const struct loss_eval *e, int64_t chun
 }
 
 /*
- * A sigmoid p in one number, without loss: the smaller of p and 1 - p, with the
- * sign of the logit.
+ * A sigmoid p in one number, to within its last places: the smaller of p and
+ * 1 - p, with the sign of the logit.
  */
 INLINE vec overlap_pack(struct binary_logit b, vec x)
 {

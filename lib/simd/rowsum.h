@@ -34,7 +34,7 @@ struct rowsum {
 	real at_y;                /* the score there */
 	double sums[ROWSUM_SUMS]; /* what value() reads */
 	real slopes[ROWSUM_SUMS]; /* and what it leaves, */
-	real own;                 /* the derivative at y, */
+	real own;                 /* the derivative at y, or what else a loss remembers, */
 	bool flat;                /* and whether all derivatives are 0 */
 };
 
@@ -126,8 +126,10 @@ INLINE void rowsum_add(const struct rowsum *row, const struct rowsum_part *part,
 		kind.terms(in, row, rowsum_own(row, part, i + r * LANES, kind), term);
 		UNROLL for (int k = 0; k < kind.sums; k++)
 		{
-			if (left < LANES)
+			if (left < LANES) {
 				term[k].a = v_and(m_first(left), term[k].a);
+				term[k].b = v_and(m_first(left), term[k].b);
+			}
 			acc_add_mul(&sums[k], r, term[k].a, term[k].b);
 		}
 	}
@@ -256,7 +258,8 @@ INLINE void rowsum_block(const struct loss_eval *e, int64_t block, struct rowsum
 			multiply_factors(e, index, 1, 1, &factor);
 		if (factor != 0) {
 			rowsum_sum(e, index, &row, kind, &room);
-			loss = kind.value(e, &row) * (double)factor;
+			/* As the dtype holds it: what overflows there has done so. */
+			loss = (double)(real)(kind.value(e, &row) * (double)factor);
 		}
 		if (e->out.losses)
 			((real *)e->out.losses)[index] = (real)loss;

@@ -622,7 +622,7 @@ INLINE ivec v_cut(const wide_ivec *wide)
 
 /* ---- Tails ---------------------------------------------------------------- */
 
-/* The first n elements, 0 <= n <= LANES, and fill behind them; reads no others. */
+/* The first n elements, none if n < 0, and fill behind them; reads no others. */
 INLINE vec v_load_n(const real *p, int n, real fill)
 {
 	if (n >= LANES)
@@ -640,7 +640,7 @@ INLINE vec v_load_n(const real *p, int n, real fill)
 #endif
 }
 
-/* The first n lanes, 0 <= n <= LANES; writes nothing behind them. */
+/* The first n lanes, none if n < 0; writes nothing behind them. */
 INLINE void v_store_n(real *p, vec v, int n)
 {
 	/* Masked stores are an order of magnitude slower on some CPUs. */

@@ -72,8 +72,8 @@ def dpo():
                                                    "reduction": "none"}, p.draw((9,)))
     for kind in ("sigmoid", "hinge"):
         p.add(f"{kind}, margin", {"kind": kind, "margin": 0.5, "beta": 2.0}, p.draw((9,)))
-    p.add("one reference", {"reduction": "none"},
-          {role: x for role, x in p.draw((5,)).items() if role != "ref_rejected_logps"})
+    p.add("hinge, at the margin", {"kind": "hinge", "beta": 1.0, "reduction": "none"},
+          {"chosen_logps": np.array([-1.0, -2, -3]), "rejected_logps": np.array([-2.0, -2.5, -5])})
     for kind in ("sigmoid", "hinge"):
         p.add(f"{kind}, infinities", {"kind": kind, "reduction": "none"}, check=False, inputs={
             "chosen_logps": np.array([-INF, -1.0, -INF]),
@@ -108,6 +108,9 @@ def grpo():
     p.add("far apart", {"reduction": "none"}, check=False, inputs={
         "logps": np.array([-1.0, -1, -100, -1, -1]), "old_logps": np.array([-60.0, -60, -1, -1, -1]),
         "advantages": np.array([1.0, -1, 1, 1, 1]), "ref_logps": np.array([-1.0, -1, -1, -50, 20])})
+    p.add("no divergence is infinite twice", {"reduction": "none"}, check=False, inputs={
+        "logps": np.array([-INF, -1.0]), "old_logps": np.array([-1.0, -1]),
+        "advantages": np.array([1.0, 1]), "ref_logps": np.array([-1.0, -INF])})
     p.add("an advantage of 0 costs nothing", {"reduction": "none"}, check=False, inputs={
         "logps": np.array([0.0, INF]), "old_logps": np.array([-1e3, -1.0]),
         "advantages": np.zeros(2)})

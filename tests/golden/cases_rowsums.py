@@ -76,6 +76,9 @@ def cosine_embedding():
         "input1": narrow(x[:2] * np.array([[1e15], [1e-7]])),
         "input2": narrow(x[2:4] * np.array([[1e-3], [1e12]])), "targets": np.ones(2)})
     r.add("eps", {"reduction": "none", "eps": 0.5}, r.draw((3, 4)), check=False)
+    r.add("lengths whose product no float32 holds", {"reduction": "none"}, inputs={
+        "input1": narrow(x[:2] * 1e25), "input2": narrow(x[2:4] * 1e25),
+        "targets": np.array([1.0, -1])})
     r.add("other targets cost nothing", {"reduction": "none"},
           {"input1": x[:2], "input2": x[2:4], "targets": np.array([0.0, 0.5])})
     r.add("a target of NaN", {"reduction": "none"},
@@ -125,9 +128,10 @@ def multi_margin():
     r.add("at the margin", {"reduction": "none"},
           {"input": np.array([[1.0, 0, 0.5], [2, 1, 1]]), "targets": np.array([0, 0])})
     r.add("class_axis -1", {"class_axis": -1}, r.draw((3, 4)))
-    r.add("infinities", {"reduction": "none"}, check=False, inputs={
-        "input": np.array([[INF, 0, 1], [0, -INF, 1], [-INF, 0, 1], [0, INF, 1]]),
-        "targets": np.array([0, 0, 0, 0])})
+    for p in (1, 2):
+        r.add(f"infinities, p {p}", {"p": p, "reduction": "none"}, check=False, inputs={
+            "input": np.array([[INF, 0, 1], [0, -INF, 1], [-INF, 0, 1], [0, INF, 1]]),
+            "targets": np.array([0, 0, 0, 0])})
     return r.cases
 
 

@@ -761,7 +761,7 @@ def preference(d, params):
     if kind == "robust":
         return smoothed(h, e, (1 - e) / (1 - 2 * e), -e / (1 - 2 * e))
     if kind == "hinge":
-        return positive_part(1 - h, 1)
+        return positive_part(1 - h)
     off = d - 1 / (2 * beta)
     return off * off
 
@@ -788,7 +788,7 @@ def clipped(ratio, advantage, low, high):
 def divergence(d):
     """e^d - d - 1"""
     slope = mpmath.expm1(d.value)
-    return custom(slope - d.value, (d, slope))
+    return custom(INF if d.value == INF else slope - d.value, (d, slope))
 
 
 @formula
