@@ -28,6 +28,19 @@ static const struct loss_eval *const_eval_of(const struct loss_plan *plan)
 
 /* ---- Binding inputs to rows ----------------------------------------------- */
 
+enum { EMPTY_ROWS_MAX = 1 << 24 };
+
+/* Rows without elements take no memory, but time: are there no more than that? */
+static bool few_empty_rows(const struct loss_operand *operand)
+{
+	int64_t rows = 1;
+
+	for (int axis = 0; axis < operand->rank; axis++)
+		if (__builtin_mul_overflow(rows, loss_max_i64(1, operand->shape[axis]), &rows))
+			return false;
+	return rows <= EMPTY_ROWS_MAX;
+}
+
 static enum loss_code bind_one(struct loss_eval *e, const struct loss_input *in, int index,
 			       struct loss_error *err)
 {
@@ -54,6 +67,9 @@ static enum loss_code bind_one(struct loss_eval *e, const struct loss_input *in,
 	operand->count = loss_tensor_elements(&in->tensor);
 	if (operand->count < 0 || operand->count > INT64_MAX / 64)
 		return loss_fail(err, LOSS_TOO_LARGE, name, "too many elements");
+	if (operand->count == 0 && !few_empty_rows(operand))
+		return loss_fail(err, LOSS_TOO_LARGE, name,
+				 "no elements, but more than %d rows of them", EMPTY_ROWS_MAX);
 	if (in->differentiate &&
 	    ((at != 0 && !operand->row->differentiable) || in->tensor.dtype == LOSS_INT64))
 		return loss_fail(err, LOSS_NOT_DIFFERENTIABLE, name, "has no gradient in %s",
