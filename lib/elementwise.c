@@ -140,7 +140,7 @@ static enum loss_code plan(struct loss_eval *e, struct loss_error *err)
 }
 
 /* Before `main`: the denominator is the number of units that count. */
-static void combine(struct loss_eval *e, int phase)
+void loss_settle_units(struct loss_eval *e, int phase)
 {
 	int main = e->phase_count - 1 - (e->summed != 0);
 
@@ -152,4 +152,4 @@ static void combine(struct loss_eval *e, int phase)
 }
 
 const struct loss_family loss_elementwise_family = {
-	.plan = plan, .combine = combine, .divisor = "the elements that count"};
+	.plan = plan, .combine = loss_settle_units, .divisor = "the elements that count"};

@@ -443,6 +443,9 @@ const struct loss_kernels *loss_kernels_of(const struct loss *loss, enum loss_dt
 /* A phase of the library's own: count the units that `mask` leaves. */
 loss_block_fn loss_count_units;
 int64_t loss_count_blocks(const struct loss_eval *e);
+/* Before `main`, the last phase but that of summed gradients: the denominator is
+ * the number of units that count. */
+void loss_settle_units(struct loss_eval *e, int phase);
 void loss_add_phase(struct loss_eval *e, loss_block_fn *run, int64_t blocks);
 
 /* The main phase over blocks of elements. */

@@ -62,16 +62,11 @@ static void look_at_weights(struct loss_eval *e)
 	}
 }
 
-/* Before `main`: the denominator is the number of rows that count. */
 static void combine(struct loss_eval *e, int phase)
 {
 	if (phase < 0)
 		look_at_weights(e);
-	if (phase != e->phase_count - 2)
-		return;
-	if (phase < 0)
-		e->total.units = e->units;
-	loss_settle_denominator(e, (double)e->total.units);
+	loss_settle_units(e, phase);
 }
 
 const struct loss_family loss_rowsum_family = {.units = units,

@@ -45,8 +45,8 @@ bool stands_by_element(const struct loss_eval *e, int input)
 
 bool has_element_targets(const struct loss_eval *e)
 {
-	return e->in_count > 1 && e->in[1].row->role == LOSS_ROLE_TARGETS && !e->hard &&
-	       e->in[1].row->shape != LOSS_SHAPE_UNITS && e->in[1].full;
+	return e->in_count > 1 && e->in[1].row->role == LOSS_ROLE_TARGETS &&
+	       stands_by_element(e, 1);
 }
 
 int class_axis_of(const struct loss_eval *e)

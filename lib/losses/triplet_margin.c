@@ -80,14 +80,12 @@ static double value(const struct loss_eval *e, struct rowsum *row)
 /* The derivative of a distance with respect to its first vector. */
 INLINE vec towards(vec r, real by, real p)
 {
-	vec share = v_abs(r) / v_set(by), zero = v_set(0);
+	vec share = v_select(v_isnan(r), r, v_and(v_ne(r, v_set(0)), v_set(by)));
 
 	if (p == 2)
 		return r / v_set(by);
-	if (p == 1)
-		share = v_select(v_isnan(r), r, v_and(v_ne(r, zero), v_set(by)));
-	else
-		share = v_pow_pos(share, v_set(p - 1));
+	if (p != 1)
+		share = v_pow_pos(v_abs(r) / v_set(by), v_set(p - 1));
 	return v_copysign(share, r);
 }
 

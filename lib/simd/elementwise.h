@@ -208,20 +208,6 @@ struct element_room {
 	real factor[LOSS_CHUNK];
 };
 
-/* The element an operand starts at, or its values spread over the chunk. */
-INLINE const real *element_operand(const struct loss_eval *e, const struct loss_operand *operand,
-				   int64_t begin, int64_t n, real *room)
-{
-	if (operand->full)
-		return (const real *)operand->data + begin;
-	if (operand->data)
-		OPERAND_READ(operand, e->rank, e->shape, begin, n, room);
-	else
-		for (int64_t i = 0; i < n; i++)
-			room[i] = (real)operand->row->absent;
-	return room;
-}
-
 /* The only factor, if that is what it is and stands in memory as it is needed. */
 INLINE const struct loss_operand *element_plain_factor(const struct loss_eval *e)
 {
@@ -259,7 +245,7 @@ INLINE void element_chunk_init(struct element_chunk *chunk, const struct loss_ev
 {
 	chunk->n = n;
 	for (int k = 0; k < inputs; k++) {
-		chunk->in[k] = element_operand(e, &e->in[e->reads[k]], begin, n, room->in[k]);
+		chunk->in[k] = operand_run(e, &e->in[e->reads[k]], begin, n, room->in[k]);
 		real *grad = e->out.gradients[e->reads[k]];
 		bool summed = k > 0 && e->reads[k] == e->summed;
 

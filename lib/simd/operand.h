@@ -12,6 +12,21 @@
 #define OPERAND_READ loss_operand_read_64
 #endif
 
+/* Numbers [begin, begin + n) of an operand spread over the prediction: where they
+ * stand, or else in `room`. */
+INLINE const real *operand_run(const struct loss_eval *e, const struct loss_operand *operand,
+			       int64_t begin, int64_t n, real *room)
+{
+	if (operand->full)
+		return (const real *)operand->data + begin;
+	if (operand->data)
+		OPERAND_READ(operand, e->rank, e->shape, begin, n, room);
+	else
+		for (int64_t i = 0; i < n; i++)
+			room[i] = (real)operand->row->absent;
+	return room;
+}
+
 /* out[i] *= values[i], where a factor of 0 selects: what it meets becomes 0,
  * whatever it was.  A mask is never a number to multiply with. */
 INLINE vec multiply_or_select(vec old, vec by, bool select)

@@ -71,26 +71,13 @@ struct rowsum_room {
 	real in[ROWSUM_INPUTS][LOSS_CHUNK];
 };
 
-INLINE const real *rowsum_operand(const struct loss_eval *e, const struct loss_operand *operand,
-				  int64_t begin, int64_t n, real *room)
-{
-	if (operand->full)
-		return (const real *)operand->data + begin;
-	if (operand->data)
-		OPERAND_READ(operand, e->rank, e->shape, begin, n, room);
-	else
-		for (int64_t i = 0; i < n; i++)
-			room[i] = (real)operand->row->absent;
-	return room;
-}
-
 INLINE struct rowsum_part rowsum_part(const struct loss_eval *e, int64_t index, int64_t at,
 				      struct rowsum_kind kind, struct rowsum_room *room)
 {
 	struct rowsum_part part = {.at = at,
 				   .n = loss_min_i64(LOSS_CHUNK, e->sample_elements - at)};
 
-	UNROLL for (int k = 0; k < kind.inputs; k++) part.in[k] = rowsum_operand(
+	UNROLL for (int k = 0; k < kind.inputs; k++) part.in[k] = operand_run(
 		e, &e->in[kind.in[k]], index * e->sample_elements + at, part.n, room->in[k]);
 	return part;
 }

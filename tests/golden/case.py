@@ -141,6 +141,32 @@ class Case:
         return out
 
 
+class Drawn:
+    """Cases of one loss; `inputs_of` draws all it reads, for a shape of the prediction."""
+
+    def __init__(self, loss, seed, inputs_of):
+        self.loss, self.inputs_of = loss, inputs_of
+        self.rng = np.random.default_rng(seed)
+        self.cases = []
+
+    def draw(self, shape):
+        return self.inputs_of(self.rng, shape)
+
+    def add(self, name, params=None, inputs=None, **more):
+        self.cases.append(Case(name, self.loss, params, **{**inputs, **more}))
+
+    def reductions(self, shape):
+        for reduction in ("none", "mean", "sum"):
+            self.add(f"reduction {reduction}", {"reduction": reduction}, self.draw(shape))
+        self.add("normalizer", {"normalizer": 64}, self.draw(shape))
+
+    def empty(self, shape):
+        for reduction in ("mean", "sum", "none"):
+            self.add(f"empty batch, {reduction}", {"reduction": reduction}, self.draw(shape),
+                     check=False)
+        self.add("empty batch, on_empty zero", {"on_empty": "zero"}, self.draw(shape), check=False)
+
+
 def write(path, cases):
     """One line a case, so that a diff shows which ones changed."""
     names = [case.name for case in cases]

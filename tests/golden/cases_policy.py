@@ -1,7 +1,7 @@
 """Cases of the losses of log-probabilities that a policy gave."""
 import numpy as np
 
-from case import Case, narrow
+from case import Drawn, narrow
 from cases_elements import INF, SIZES
 
 
@@ -9,19 +9,8 @@ def logps(rng, shape):
     return narrow(-np.abs(rng.normal(0, 2, shape)) - 0.01)
 
 
-class Policy:
-    """What each is asked; `inputs_of` draws all it reads."""
-
-    def __init__(self, loss, seed, inputs_of):
-        self.loss, self.inputs_of = loss, inputs_of
-        self.rng = np.random.default_rng(seed)
-        self.cases = []
-
-    def draw(self, shape):
-        return self.inputs_of(self.rng, shape)
-
-    def add(self, name, params=None, inputs=None, **more):
-        self.cases.append(Case(name, self.loss, params, **{**inputs, **more}))
+class Policy(Drawn):
+    """What each is asked."""
 
     def common(self):
         for n in SIZES:
@@ -29,9 +18,7 @@ class Policy:
         self.add("1100 elements", {"reduction": "sum"}, self.draw((1100,)))
         for shape in ((3, 4), (2, 3, 4)):
             self.add(f"shape {shape}", inputs=self.draw(shape))
-        for reduction in ("none", "mean", "sum"):
-            self.add(f"reduction {reduction}", {"reduction": reduction}, self.draw((4, 5)))
-        self.add("normalizer", {"normalizer": 64}, self.draw((4, 5)))
+        self.reductions((4, 5))
         self.add("mask", inputs=self.draw((2, 4)),
                  mask=np.array([[1.0, 0, 1, 1], [0, 1, 1, 0]]))
         self.add("everything masked", inputs=self.draw((2, 3)), mask=np.zeros((2, 3)), check=False)
@@ -44,10 +31,7 @@ class Policy:
         self.add("what has sample_weight 0 may be NaN", inputs=broken, check=False,
                  sample_weight=np.array([1.0, 0, 1, 1]))
         self.add("NaN stays in its element", {"reduction": "none"}, broken, check=False)
-        for reduction in ("mean", "sum", "none"):
-            self.add(f"empty batch, {reduction}", {"reduction": reduction}, self.draw((0,)),
-                     check=False)
-        self.add("empty batch, on_empty zero", {"on_empty": "zero"}, self.draw((0,)), check=False)
+        self.empty((0,))
 
 
 def dpo():

@@ -1,26 +1,14 @@
 """Cases of the losses of whole rows of the last axis."""
 import numpy as np
 
-from case import Case, narrow
+from case import Drawn, narrow
 from cases_elements import INF, normal
 
 LENGTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100)
 
 
-class Rows:
-    """What every loss of rows is asked; `inputs_of` draws all it reads, for the shape of the
-    prediction."""
-
-    def __init__(self, loss, seed, inputs_of):
-        self.loss, self.inputs_of = loss, inputs_of
-        self.rng = np.random.default_rng(seed)
-        self.cases = []
-
-    def draw(self, shape):
-        return self.inputs_of(self.rng, shape)
-
-    def add(self, name, params=None, inputs=None, **more):
-        self.cases.append(Case(name, self.loss, params, **{**inputs, **more}))
+class Rows(Drawn):
+    """What every loss of rows is asked."""
 
     def common(self, shapes=((2, 3, 4), (2, 1, 2, 3))):
         for n in LENGTHS:
@@ -31,9 +19,7 @@ class Rows:
         self.add("one row", inputs=self.draw((5,)))
         for shape in shapes:
             self.add(f"shape {shape}", inputs=self.draw(shape))
-        for reduction in ("none", "mean", "sum"):
-            self.add(f"reduction {reduction}", {"reduction": reduction}, self.draw((4, 5)))
-        self.add("normalizer", {"normalizer": 64}, self.draw((4, 5)))
+        self.reductions((4, 5))
         self.add("mask", inputs=self.draw((4, 3)), mask=np.array([1.0, 0, 1, 0]), check=False)
         self.add("everything masked", inputs=self.draw((2, 3)), mask=np.zeros(2), check=False)
         self.add("sample_weight", inputs=self.draw((4, 3)), check=False,
@@ -47,13 +33,6 @@ class Rows:
             self.add(f"NaN stays in its row, {factor}", {"reduction": "none"}, broken, check=False,
                      **{factor: np.array([1.0, 2, 0])})
 
-    def empty(self):
-        self.add("empty batch, on_empty zero", {"on_empty": "zero"}, self.draw((0, 3)),
-                 check=False)
-        for reduction in ("mean", "sum", "none"):
-            self.add(f"empty batch, {reduction}", {"reduction": reduction}, self.draw((0, 3)),
-                     check=False)
-
 
 def cosine_embedding():
     def inputs_of(rng, shape):
@@ -61,7 +40,7 @@ def cosine_embedding():
                 "targets": rng.choice([-1.0, 1.0], shape[:-1])}
 
     r = Rows("cosine_embedding", 80, inputs_of)
-    r.common(shapes=()), r.empty()
+    r.common(shapes=()), r.empty((0, 3))
     r.add("shape (2, 3, 4)", inputs=r.draw((2, 3, 4)), check=False)
     for margin in (0.25, 0.9, -1.0):
         r.add(f"margin {margin}", {"margin": margin, "reduction": "none"}, r.draw((9, 4)))
@@ -93,7 +72,7 @@ def triplet_margin():
         return {role: narrow(normal(rng, shape)) for role in ("anchor", "positive", "negative")}
 
     r = Rows("triplet_margin", 81, inputs_of)
-    r.common(), r.empty()
+    r.common(), r.empty((0, 3))
     for margin in (0.0, 0.25, 3.0, -1.0):
         r.add(f"margin {margin}", {"margin": margin, "reduction": "none"}, r.draw((9, 4)))
     for p in (1.0, 1.5, 2.0, 3.0, 4.0):
@@ -118,7 +97,7 @@ def multi_margin():
                 "targets": rng.integers(0, shape[-1], shape[:-1])}
 
     r = Rows("multi_margin", 82, inputs_of)
-    r.common(shapes=()), r.empty()
+    r.common(shapes=()), r.empty((0, 3))
     for p in (1, 2):
         for margin in (0.0, 0.5, 3.0, -0.25):
             r.add(f"p {p}, margin {margin}", {"p": p, "margin": margin, "reduction": "none"},
@@ -141,7 +120,7 @@ def multilabel_soft_margin():
                 "targets": rng.integers(0, 2, shape).astype(float)}
 
     r = Rows("multilabel_soft_margin", 83, inputs_of)
-    r.common(), r.empty()
+    r.common(), r.empty((0, 3))
     for name, weight in (("by class", np.array([0.5, 2, 0, 1])), ("one", np.array(3.0)),
                          ("by element", narrow(np.abs(normal(r.rng, (6, 4)))))):
         r.add(f"weight {name}", {"reduction": "none"}, r.draw((6, 4)), weight=weight)
@@ -172,9 +151,7 @@ def boxes(loss, seed):
     r.add("300 boxes", {"reduction": "sum"}, r.draw((300, 4)))
     r.add("one box", inputs=r.draw((4,)))
     r.add("shape (2, 3, 4)", inputs=r.draw((2, 3, 4)))
-    for reduction in ("none", "mean", "sum"):
-        r.add(f"reduction {reduction}", {"reduction": reduction}, r.draw((5, 4)))
-    r.add("normalizer", {"normalizer": 64}, r.draw((5, 4)))
+    r.reductions((5, 4))
     r.add("mask", inputs=r.draw((4, 4)), mask=np.array([1.0, 0, 1, 0]), check=False)
     r.add("everything masked", inputs=r.draw((2, 4)), mask=np.zeros(2), check=False)
     r.add("sample_weight", inputs=r.draw((4, 4)), check=False,
@@ -182,9 +159,7 @@ def boxes(loss, seed):
     broken = r.draw((3, 4))
     broken["input"][1, 2] = np.nan
     r.add("what is masked may be NaN", inputs=broken, mask=np.array([1.0, 0, 1]), check=False)
-    for reduction in ("mean", "sum", "none"):
-        r.add(f"empty batch, {reduction}", {"reduction": reduction}, r.draw((0, 4)), check=False)
-    r.add("empty batch, on_empty zero", {"on_empty": "zero"}, r.draw((0, 4)), check=False)
+    r.empty((0, 4))
     r.add("eps 0.5", {"eps": 0.5, "reduction": "none"}, r.draw((5, 4)))
     r.add("the same, a quarter, side by side, at a corner, inside, apart", {"reduction": "none"}, {
         "input": np.array([[0.0, 0, 2, 2]] * 6),
