@@ -212,28 +212,45 @@ MATH vec v_exp(vec x)
  * exp(x) of x <= 0 or NaN, 1 ULP; the bits of v_exp, for less.  2^n goes up by
  * EXP_NEG_SHIFT, so that it is always normal, and the polynomial down by it.
  *
- * Of n x at once, 4 at most: the steps of one wait for one another, and those of the next
- * fill the time.
+ * Three steps, each a chain of operations that wait for one another.  A loop that takes
+ * different steps of different x side by side has always something to do.
  */
-INLINE void v_exp_neg_each(vec *x, int n)
+INLINE struct v_reduced v_exp_neg_reduce(vec x)
+{
+	return v_reduce(v_max(v_set(EXP_LOW), x), R(EXPONENT_BIAS + EXP_NEG_SHIFT));
+}
+
+/* exp(r) and n, before they meet. */
+struct v_exp_parts {
+	vec p;
+	ivec rounded;
+};
+
+INLINE struct v_exp_parts v_exp_neg_poly(struct v_reduced x)
 {
 	const real down = R(BY_REAL(0x1p-64f, 0x1p-512));
-	const int terms = sizeof EXP_COEFS / sizeof EXP_COEFS[0];
-	struct v_reduced e[4];
-	vec p[4];
+	return (struct v_exp_parts){.p = V_POLY_SCALED(x.r, EXP_COEFS, down), .rounded = x.rounded};
+}
 
-	UNROLL for (int k = 0; k < n; k++) e[k] =
-		v_reduce(v_max(v_set(EXP_LOW), x[k]), R(EXPONENT_BIAS + EXP_NEG_SHIFT));
-	UNROLL for (int k = 0; k < n; k++) p[k] = v_set(EXP_COEFS[terms - 1] * down);
-	UNROLL for (int i = terms - 2; i >= 0; i--) UNROLL for (int k = 0; k < n; k++) p[k] =
-		v_fma(p[k], e[k].r, v_set(EXP_COEFS[i] * down));
-	UNROLL for (int k = 0; k < n; k++) x[k] = p[k] * v_exponent(e[k].rounded);
+INLINE vec v_exp_neg_join(struct v_exp_parts e)
+{
+	return e.p * v_exponent(e.rounded);
 }
 
 INLINE vec v_exp_neg(vec x)
 {
-	v_exp_neg_each(&x, 1);
-	return x;
+	return v_exp_neg_join(v_exp_neg_poly(v_exp_neg_reduce(x)));
+}
+
+/* The same of n x at once, 4 at most, step by step. */
+INLINE void v_exp_neg_each(vec *x, int n)
+{
+	struct v_reduced reduced[4];
+	struct v_exp_parts e[4];
+
+	UNROLL for (int k = 0; k < n; k++) reduced[k] = v_exp_neg_reduce(x[k]);
+	UNROLL for (int k = 0; k < n; k++) e[k] = v_exp_neg_poly(reduced[k]);
+	UNROLL for (int k = 0; k < n; k++) x[k] = v_exp_neg_join(e[k]);
 }
 
 /* ---- expm1 ---------------------------------------------------------------- */

@@ -69,34 +69,88 @@ INLINE real across_max(const real *x, int64_t c)
 	return gmax_result(&max);
 }
 
-/*
- * The sum of exp(x - max); the terms stay in `keep` where there is room for it.
- * Beside it the largest score of another row, `behind`, if there is one: what
- * is loaded of that arrives while the exponentials are computed.
- */
-INLINE double across_exp_sum(const real *x, int64_t c, real max, real *keep, const real *behind,
-			     struct gmax *max_behind)
+/* A row whose exponentials are summed. */
+struct across_exp {
+	const real *x;
+	vec max;
+	real *keep;         /* NULL, or where the terms stay */
+	const real *behind; /* NULL, or another row, whose maximum is taken on the way: what is
+			     * loaded of it arrives while the exponentials are computed */
+	struct exp_acc sum;
+	struct gmax max_behind;
+};
+
+INLINE vec across_exp_argument(const struct across_exp *row, int64_t at)
 {
-	struct exp_acc sum = exp_acc_zero();
+	return v_load(row->x + at) - row->max;
+}
+
+/* Register r of a group, the first `again` lanes of which were there before. */
+INLINE void across_exp_take(struct across_exp *row, int64_t at, int r, vec ex, int again)
+{
+	if (row->behind)
+		gmax_add(&row->max_behind, r, v_load(row->behind + at));
+	if (row->keep)
+		v_store(row->keep + at, ex);
+	if (again)
+		ex = v_and(m_not(m_first(again - r * LANES)), ex);
+	exp_acc_add(&row->sum, r, ex);
+}
+
+/* The vecs whose exponentials are in the same step. */
+enum { EXP_VECS = REGS == 1 ? 3 : REGS, EXP_STEP = EXP_VECS * LANES };
+
+/* The first classes of a row of c, in order; returns how many.  While some are summed,
+ * the next are in their polynomials and those behind them are reduced. */
+INLINE int64_t across_exp_steps(struct across_exp *row, int64_t c)
+{
+	struct v_reduced reduced[EXP_VECS];
+	struct v_exp_parts e[EXP_VECS];
+	int64_t i = 0;
+
+	if (c < 3 * EXP_STEP)
+		return 0;
+	UNROLL for (int k = 0; k < EXP_VECS; k++)
+	{
+		int64_t at = k * LANES;
+
+		e[k] = v_exp_neg_poly(v_exp_neg_reduce(across_exp_argument(row, at)));
+		reduced[k] = v_exp_neg_reduce(across_exp_argument(row, at + EXP_STEP));
+	}
+	for (; i + 3 * EXP_STEP <= c; i += EXP_STEP)
+		UNROLL for (int k = 0; k < EXP_VECS; k++)
+		{
+			int64_t at = i + k * LANES;
+
+			across_exp_take(row, at, k % REGS, v_exp_neg_join(e[k]), 0);
+			e[k] = v_exp_neg_poly(reduced[k]);
+			reduced[k] = v_exp_neg_reduce(across_exp_argument(row, at + 2 * EXP_STEP));
+		}
+	UNROLL for (int k = 0; k < EXP_VECS; k++)
+		across_exp_take(row, i + k * LANES, k % REGS, v_exp_neg_join(e[k]), 0);
+	i += EXP_STEP;
+	UNROLL for (int k = 0; k < EXP_VECS; k++) across_exp_take(
+		row, i + k * LANES, k % REGS, v_exp_neg_join(v_exp_neg_poly(reduced[k])), 0);
+	return i + EXP_STEP;
+}
+
+/* The sum of exp(x - max). */
+INLINE double across_exp_sum(struct across_exp *row, int64_t c)
+{
+	struct across_exp hot = *row; /* whose address nobody has: it stays in registers */
 	int again;
 
-	for (int64_t i = 0; i < c; i += GROUP) {
+	hot.sum = exp_acc_zero();
+	hot.max_behind = gmax_init();
+	for (int64_t i = across_exp_steps(&hot, c); i < c; i += GROUP) {
 		int64_t at = group_at(c, i, &again);
 
-		UNROLL for (int r = 0; r < REGS; r++)
-		{
-			vec ex = v_exp_neg(v_load(x + at + r * LANES) - v_set(max));
-
-			if (behind)
-				gmax_add(max_behind, r, v_load(behind + at + r * LANES));
-			if (keep)
-				v_store(keep + at + r * LANES, ex);
-			if (again)
-				ex = v_and(m_not(m_first(again - r * LANES)), ex);
-			exp_acc_add(&sum, r, ex);
-		}
+		UNROLL for (int r = 0; r < REGS; r++) across_exp_take(
+			&hot, at + r * LANES, r,
+			v_exp_neg(across_exp_argument(&hot, at + r * LANES)), again);
 	}
-	return exp_acc_sum(&sum);
+	row->max_behind = hot.max_behind;
+	return exp_acc_sum(&hot.sum);
 }
 
 /* The first row from k on that counts, or their number. */
@@ -122,15 +176,14 @@ static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, r
 	if (k < g->n)
 		g->max[k] = across_max(x + k * c, c);
 	for (; k < g->n; k = next) {
-		struct gmax max = gmax_init();
+		struct across_exp row = {.x = x + k * c, .max = v_set(g->max[k])};
 
 		next = across_next(g, k + 1);
-		g->s_1[k] =
-			(real)(across_exp_sum(x + k * c, c, g->max[k], keep ? keep + k * c : NULL,
-					      x + (next < g->n ? next : k) * c, &max) -
-			       1);
+		row.keep = keep ? keep + k * c : NULL;
+		row.behind = x + (next < g->n ? next : k) * c;
+		g->s_1[k] = (real)(across_exp_sum(&row, c) - 1);
 		if (next < g->n)
-			g->max[next] = gmax_result(&max);
+			g->max[next] = gmax_result(&row.max_behind);
 	}
 }
 

@@ -84,16 +84,18 @@ INLINE struct loss_row_part part_of_slice(const struct across *slice, const stru
 					  struct row_kind kind, struct row_sums *sums)
 {
 	struct across_sums of = {exp_acc_zero(), acc_zero(), acc_zero()};
-	struct gmax none = gmax_init();
 	real max = across_max(slice->x, slice->c), shift = max == NEGATIVE_INFINITY ? 0 : max;
 	struct across row = *slice;
 
 	row.max = v_set(shift);
-	if (!kind.dense)
+	if (!kind.dense) {
+		struct across_exp exps = {.x = row.x, .max = row.max};
+
 		return (struct loss_row_part){
 			.max = (double)max,
-			.ex = across_exp_sum(row.x, row.c, shift, NULL, NULL, &none),
+			.ex = across_exp_sum(&exps, row.c),
 		};
+	}
 	across_softmax_sums(&row, e, kind, &of, sums);
 	return (struct loss_row_part){
 		.max = (double)max,
