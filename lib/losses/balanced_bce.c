@@ -32,10 +32,11 @@ INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct
 	struct binary_costs cost;
 
 	(void)e;
-	return binary_of_logits(in[0], on_1, on_0, on_1 + on_0, &grad[0], &cost, seen);
+	return binary_of_logits(in[0], in[ELEMENT_FIRST], on_1, on_0, on_1 + on_0, &grad[0], &cost,
+				seen);
 }
 
-ELEMENT_FORM(logits, 3, of_logits)
+ELEMENT_FORM_IN_TWO(logits, 3, binary_first, of_logits)
 ELEMENT_FORM(probs, 3, of_probs)
 
 const struct loss_kernels LOSS_KERNELS(balanced_bce) = {

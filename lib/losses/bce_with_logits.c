@@ -14,7 +14,8 @@ INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct
 {
 	vec y = in[1];
 	struct binary_costs cost;
-	vec loss = binary_of_logits(in[0], y, v_set(1) - y, v_set(1), &grad[0], &cost, seen);
+	vec loss = binary_of_logits(in[0], in[ELEMENT_FIRST], y, v_set(1) - y, v_set(1), &grad[0],
+				    &cost, seen);
 
 	(void)e;
 	grad[1] = -in[0];
@@ -25,15 +26,16 @@ INLINE vec of_weighted(const vec *in, vec *grad, const struct loss_eval *e, stru
 {
 	vec pos_weight = in[2], on_1 = pos_weight * in[1], on_0 = v_set(1) - in[1];
 	struct binary_costs cost;
-	vec loss = binary_of_logits(in[0], on_1, on_0, on_1 + on_0, &grad[0], &cost, seen);
+	vec loss = binary_of_logits(in[0], in[ELEMENT_FIRST], on_1, on_0, on_1 + on_0, &grad[0],
+				    &cost, seen);
 
 	(void)e;
 	grad[1] = pos_weight * cost.of_1 - cost.of_0;
 	return loss;
 }
 
-ELEMENT_FORM(logits, 2, of_logits)
-ELEMENT_FORM(weighted, 3, of_weighted)
+ELEMENT_FORM_IN_TWO(logits, 2, binary_first, of_logits)
+ELEMENT_FORM_IN_TWO(weighted, 3, binary_first, of_weighted)
 
 static void block_of(const struct loss_eval *e, int64_t block, struct loss_partial *out)
 {

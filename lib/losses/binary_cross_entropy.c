@@ -27,14 +27,15 @@ INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct
 {
 	vec y = in[1];
 	struct binary_costs cost;
-	vec loss = binary_of_logits(in[0], y, v_set(1) - y, v_set(1), &grad[0], &cost, seen);
+	vec loss = binary_of_logits(in[0], in[ELEMENT_FIRST], y, v_set(1) - y, v_set(1), &grad[0],
+				    &cost, seen);
 
 	(void)e;
 	grad[1] = cost.of_1 - cost.of_0;
 	return loss;
 }
 
-ELEMENT_FORM(logits, 2, of_logits)
+ELEMENT_FORM_IN_TWO(logits, 2, binary_first, of_logits)
 ELEMENT_FORM(probs, 2, of_probs)
 
 const struct loss_kernels LOSS_KERNELS(binary_cross_entropy) = {

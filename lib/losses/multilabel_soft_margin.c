@@ -14,7 +14,8 @@ INLINE vec binary(const vec *in, vec *dx)
 	struct seen seen = seen_nothing();
 	struct binary_costs cost;
 
-	return binary_of_logits(in[0], in[1], v_set(1) - in[1], v_set(1), dx, &cost, &seen);
+	return binary_of_logits(in[0], binary_small(in[0]), in[1], v_set(1) - in[1], v_set(1), dx,
+				&cost, &seen);
 }
 
 INLINE void terms(const vec *in, const struct rowsum *row, mask own, struct rowsum_term *term)

@@ -33,10 +33,11 @@ INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct
 	struct binary_costs cost;
 
 	(void)e;
-	return binary_of_logits(in[0], in[1], v_set(1) - in[1], v_set(1), &grad[0], &cost, seen);
+	return binary_of_logits(in[0], in[ELEMENT_FIRST], in[1], v_set(1) - in[1], v_set(1),
+				&grad[0], &cost, seen);
 }
 
-ELEMENT_FORM(logits, 2, of_logits)
+ELEMENT_FORM_IN_TWO(logits, 2, binary_first, of_logits)
 ELEMENT_FORM(probs, 2, of_probs)
 MINING_FORM(logits)
 MINING_FORM(probs)

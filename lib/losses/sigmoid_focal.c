@@ -40,7 +40,7 @@ INLINE vec focal(const vec *in, vec *grad, const struct loss_eval *e, bool halve
 	const struct sigmoid_focal_params *p = loss_params_of(e);
 	const real gamma = (real)p->gamma;
 	vec x = in[0], y = in[1], one = v_set(1), rest = one - y;
-	struct binary_logit b = binary_logit_of(x);
+	struct binary_logit b = binary_logit_of(x, in[ELEMENT_FIRST]);
 	/* The sides changed round where x < 0, as in binary_of_logits(). */
 	vec near = v_select(b.negative, y, rest), far = v_select(b.negative, rest, y);
 	vec miss = v_fma(far, b.small, near), hit = v_fma(near, b.small, far);
@@ -81,8 +81,8 @@ INLINE vec of_halves(const vec *in, vec *grad, const struct loss_eval *e, struct
 	return focal(in, grad, e, true, seen);
 }
 
-ELEMENT_FORM(logits, 2, of_logits)
-ELEMENT_FORM(halves, 2, of_halves)
+ELEMENT_FORM_IN_TWO(logits, 2, binary_first, of_logits)
+ELEMENT_FORM_IN_TWO(halves, 2, binary_first, of_halves)
 
 static bool has_halves(const struct loss_eval *e)
 {

@@ -7,11 +7,17 @@
  */
 #include "../simd/margin.h"
 
+INLINE vec first(const vec *in, const struct loss_eval *e)
+{
+	(void)e;
+	return v_exp_neg(v_neg_abs(in[0] * in[1]));
+}
+
 INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	const vec one = v_set(1), zero = v_set(0);
 	vec x = in[0], y = in[1], agreement = agreement_of(x, y, seen);
-	vec small = v_exp_neg(v_neg_abs(agreement)), larger = one / (one + small);
+	vec small = in[ELEMENT_FIRST], larger = one / (one + small);
 	vec miss = v_select(v_is_signed(agreement), larger, small * larger);
 	mask right = v_eq(miss, zero);
 
@@ -21,7 +27,7 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	return v_max(zero, -agreement) + v_log1p_unit(small);
 }
 
-ELEMENT_LOSS(soft_margin, INPUT, 2, element)
+ELEMENT_LOSS_IN_TWO(soft_margin, INPUT, 2, first, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_soft_margin = {

@@ -17,7 +17,7 @@ INLINE vec times_or_zero(vec a, vec b)
 	return v_and(v_ne(a, v_set(0)), a * b);
 }
 
-/* A logit: all from one exponential, and nothing by subtraction. */
+/* A logit x: all from small = exp(-|x|), and nothing by subtraction. */
 struct binary_logit {
 	vec small, rest;          /* exp(-|x|), log(1 + exp(-|x|)) */
 	struct binary_costs cost; /* softplus(-x), softplus(x) */
@@ -26,10 +26,23 @@ struct binary_logit {
 	mask negative;
 };
 
-INLINE struct binary_logit binary_logit_of(vec x)
+/* exp(-|x|) */
+INLINE vec binary_small(vec x)
+{
+	return v_exp_neg(v_neg_abs(x));
+}
+
+/* What comes first of a loss whose first input is a logit. */
+INLINE vec binary_first(const vec *in, const struct loss_eval *e)
+{
+	(void)e;
+	return binary_small(in[0]);
+}
+
+INLINE struct binary_logit binary_logit_of(vec x, vec small)
 {
 	const vec zero = v_set(0), one = v_set(1);
-	vec small = v_exp_neg(v_neg_abs(x)), rest = v_log1p_unit(small);
+	vec rest = v_log1p_unit(small);
 	vec larger = one / (one + small), smaller = small * larger;
 	mask negative = v_is_signed(x);
 
@@ -63,10 +76,10 @@ INLINE vec binary_of_odd_logits(struct binary_costs cost, vec on_1, vec on_0, st
  *
  * `both` is on_0 + on_1, which callers may know to be 1.
  */
-INLINE vec binary_of_logits(vec x, vec on_1, vec on_0, vec both, vec *dx,
+INLINE vec binary_of_logits(vec x, vec small, vec on_1, vec on_0, vec both, vec *dx,
 			    struct binary_costs *costs, struct seen *seen)
 {
-	struct binary_logit b = binary_logit_of(x);
+	struct binary_logit b = binary_logit_of(x, small);
 	vec near = v_select(b.negative, on_1, on_0), far = v_select(b.negative, on_0, on_1);
 	vec slope = v_fma(-far, b.small, near) / (v_set(1) + b.small);
 	vec loss = v_fma(v_abs(x), near, both * b.rest);

@@ -11,6 +11,13 @@
  * is returned.  Computing a derivative nobody asks for costs nothing: the
  * driver is compiled for each set of gradients and drops it.
  *
+ * Of a long function a part may come first, in a loop of its own: the operations
+ * of one element wait for one another, and the machine looks ahead only so far.
+ *
+ *     INLINE vec first(const vec *in, const struct loss_eval *e)
+ *
+ * What it returns is in[ELEMENT_FIRST] for the function.
+ *
  * Inputs that multiply the finished loss (weight, sample_weight, mask) never
  * reach the function.  A factor of 0 selects: neither value nor gradient of
  * such a lane is used, so 0 x inf cannot arise.
@@ -24,8 +31,13 @@
 #include "seen.h"
 #include "vec.h"
 
-enum { ELEMENT_INPUTS = 4 }; /* the most that one element function reads */
+enum {
+	ELEMENT_INPUTS = 4, /* the most that one element function reads */
+	ELEMENT_FIRST = ELEMENT_INPUTS,
+	ELEMENT_SLOTS,
+};
 
+typedef vec element_first_fn(const vec *in, const struct loss_eval *e);
 typedef vec element_fn(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen);
 
 /* x - y, for losses of a residual. */
@@ -63,6 +75,7 @@ struct element_kind {
 	int inputs;
 	enum element_grads grads;
 	bool factored;
+	element_first_fn *first; /* or NULL */
 	element_fn *element;
 };
 
@@ -89,9 +102,29 @@ INLINE void element_store(const struct element_chunk *chunk, int k, int64_t at, 
 	v_store(to, g);
 }
 
+/* A vec of every input. */
+INLINE void element_load(const struct element_chunk *chunk, int64_t at, int inputs, vec *in)
+{
+	UNROLL for (int k = 0; k < ELEMENT_INPUTS; k++) in[k] =
+		k < inputs ? v_load(chunk->in[k] + at) : v_set(0);
+}
+
+/* The first part of n elements, a multiple of LANES. */
+INLINE void element_first(const struct loss_eval *e, const struct element_chunk *chunk, int64_t n,
+			  struct element_kind kind, real *first)
+{
+	for (int64_t i = 0; i < n && kind.first; i += LANES) {
+		vec in[ELEMENT_SLOTS];
+
+		element_load(chunk, i, kind.inputs, in);
+		v_store(first + i, kind.first(in, e));
+	}
+}
+
 /* n elements at offset i of a chunk, n a constant multiple of GROUP. */
-INLINE void element_step(const struct loss_eval *e, const struct element_chunk *chunk, int64_t i,
-			 int n, struct element_kind kind, vec scale, struct element_sums *sums)
+INLINE void element_step(const struct loss_eval *e, const struct element_chunk *chunk,
+			 const real *first, int64_t i, int n, struct element_kind kind, vec scale,
+			 struct element_sums *sums)
 {
 	const int inputs = kind.inputs, vecs = n / LANES;
 	const int grads = kind.grads == GRAD_ALL ? inputs : kind.grads == GRAD_PREDICTION;
@@ -99,13 +132,14 @@ INLINE void element_step(const struct loss_eval *e, const struct element_chunk *
 
 	UNROLL for (int r = 0; r < vecs; r++)
 	{
-		vec in[ELEMENT_INPUTS];
+		vec in[ELEMENT_SLOTS];
 		struct seen seen = seen_nothing();
 
-		for (int k = 0; k < ELEMENT_INPUTS; k++) {
-			in[k] = k < inputs ? v_load(chunk->in[k] + i + r * LANES) : v_set(0);
+		element_load(chunk, i + r * LANES, inputs, in);
+		if (kind.first)
+			in[ELEMENT_FIRST] = v_load(first + i + r * LANES);
+		for (int k = 0; k < ELEMENT_INPUTS; k++)
 			grad[r][k] = v_set(0);
-		}
 		loss[r] = kind.element(in, grad[r], e, &seen);
 		if (kind.factored) {
 			vec factor = v_load(chunk->factor + i + r * LANES);
@@ -178,9 +212,11 @@ INLINE void element_run(const struct loss_eval *e, const struct element_chunk *c
 		struct element_sums hot = *sums;
 		struct element_chunk lanes = *chunk;
 		vec scale = v_set((real)e->gradient_scale);
+		real first[LOSS_CHUNK];
 
+		element_first(e, &lanes, lanes.n / ELEMENT_STEP * ELEMENT_STEP, kind, first);
 		for (; i + ELEMENT_STEP <= lanes.n; i += ELEMENT_STEP)
-			element_step(e, &lanes, i, ELEMENT_STEP, kind, scale, &hot);
+			element_step(e, &lanes, first, i, ELEMENT_STEP, kind, scale, &hot);
 		*sums = hot;
 	}
 	for (; i < chunk->n; i += GROUP)
@@ -194,9 +230,11 @@ INLINE void element_run_factored(const struct loss_eval *e, const struct element
 	struct element_sums hot = *sums;
 	struct element_chunk lanes = *chunk;
 	vec scale = v_set((real)e->gradient_scale);
+	real first[LOSS_CHUNK];
 
+	element_first(e, &lanes, lanes.n / GROUP * GROUP, kind, first);
 	for (int64_t i = 0; i + GROUP <= lanes.n; i += GROUP)
-		element_step(e, &lanes, i, GROUP, kind, scale, &hot);
+		element_step(e, &lanes, first, i, GROUP, kind, scale, &hot);
 	*sums = hot;
 }
 
@@ -283,29 +321,27 @@ INLINE void element_block_kind(const struct loss_eval *e, int64_t block, struct 
 		out->flags |= LOSS_FLAG_EVENT;
 }
 
-INLINE void element_block(const struct loss_eval *e, int64_t block, int inputs, element_fn *element,
+INLINE void element_block(const struct loss_eval *e, int64_t block, struct element_kind kind,
 			  factored_fn *factored, struct loss_partial *out)
 {
 	bool others = false;
 
-	for (int k = 1; k < inputs; k++)
+	for (int k = 1; k < kind.inputs; k++)
 		others = others || e->out.gradients[e->reads[k]] != NULL;
-	if (others)
-		element_block_kind(e, block,
-				   (struct element_kind){inputs, GRAD_ALL, false, element},
-				   factored, out);
-	else if (e->out.gradients[0])
-		element_block_kind(e, block,
-				   (struct element_kind){inputs, GRAD_PREDICTION, false, element},
-				   factored, out);
-	else
-		element_block_kind(e, block,
-				   (struct element_kind){inputs, GRAD_NONE, false, element},
-				   factored, out);
+	if (others) {
+		kind.grads = GRAD_ALL;
+		element_block_kind(e, block, kind, factored, out);
+	} else if (e->out.gradients[0]) {
+		kind.grads = GRAD_PREDICTION;
+		element_block_kind(e, block, kind, factored, out);
+	} else {
+		kind.grads = GRAD_NONE;
+		element_block_kind(e, block, kind, factored, out);
+	}
 }
 
 /* The same math once more over a block, to tell where each event happened. */
-INLINE void element_scan(const struct loss_eval *e, int64_t block, int inputs, element_fn *element,
+INLINE void element_scan(const struct loss_eval *e, int64_t block, struct element_kind kind,
 			 struct loss_scan *scan)
 {
 	struct element_room room;
@@ -314,18 +350,21 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, int inputs, e
 	int64_t end = loss_min_i64(begin + e->block_units, e->elements);
 
 	for (int64_t at = begin; at < end; at += LOSS_CHUNK) {
-		element_chunk_init(&chunk, e, at, loss_min_i64(LOSS_CHUNK, end - at), inputs,
+		element_chunk_init(&chunk, e, at, loss_min_i64(LOSS_CHUNK, end - at), kind.inputs,
 				   &room);
 		for (int64_t i = 0; i < chunk.n; i += LANES) {
 			int left = (int)loss_min_i64(LANES, chunk.n - i);
-			vec in[ELEMENT_INPUTS], grad[ELEMENT_INPUTS];
+			vec in[ELEMENT_SLOTS], grad[ELEMENT_INPUTS];
 			struct seen seen = seen_nothing();
 			mask on = m_not(m_none());
 
 			for (int k = 0; k < ELEMENT_INPUTS; k++)
-				in[k] = k < inputs ? v_load_n(chunk.in[k] + i, left, chunk.in[k][i])
-						   : v_set(0);
-			element(in, grad, e, &seen);
+				in[k] = k < kind.inputs
+						? v_load_n(chunk.in[k] + i, left, chunk.in[k][i])
+						: v_set(0);
+			if (kind.first)
+				in[ELEMENT_FIRST] = kind.first(in, e);
+			kind.element(in, grad, e, &seen);
 			if (chunk.factor)
 				on = v_ne(v_load_n(chunk.factor + i, left, 0), v_set(0));
 			seen_report(&seen, on, scan, at + i, 1, left);
@@ -333,31 +372,40 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, int inputs, e
 	}
 }
 
-/* One form of a loss: the kernels of an element function. */
-#define ELEMENT_FORM(id, inputs, element)                                                          \
+/* One form of a loss: the kernels of an element function, and of one that comes first. */
+#define ELEMENT_FORM_IN_TWO(id, inputs, first, element)                                            \
 	static __attribute__((noinline)) void id##_factored(const struct loss_eval *e,             \
 							    const struct element_chunk *chunk,     \
 							    struct element_sums *sums)             \
 	{                                                                                          \
 		element_run_factored(                                                              \
-			e, chunk, (struct element_kind){inputs, GRAD_ALL, true, element}, sums);   \
+			e, chunk, (struct element_kind){inputs, GRAD_ALL, true, first, element},   \
+			sums);                                                                     \
 	}                                                                                          \
 	static void id##_block(const struct loss_eval *e, int64_t block, struct loss_partial *out) \
 	{                                                                                          \
-		element_block(e, block, inputs, element, id##_factored, out);                      \
+		element_block(e, block,                                                            \
+			      (struct element_kind){inputs, GRAD_NONE, false, first, element},     \
+			      id##_factored, out);                                                 \
 	}                                                                                          \
 	static NOINLINE void id##_scan(const struct loss_eval *e, int64_t block,                   \
 				       struct loss_scan *scan)                                     \
 	{                                                                                          \
-		element_scan(e, block, inputs, element, scan);                                     \
+		element_scan(e, block,                                                             \
+			     (struct element_kind){inputs, GRAD_ALL, false, first, element},       \
+			     scan);                                                                \
 	}
 
+#define ELEMENT_FORM(id, inputs, element) ELEMENT_FORM_IN_TWO(id, inputs, NULL, element)
+
 /* All of a loss that has one form: `role` names its prediction. */
-#define ELEMENT_LOSS(id, role, inputs, element)                                                    \
-	ELEMENT_FORM(plain, inputs, element)                                                       \
+#define ELEMENT_LOSS_IN_TWO(id, role, inputs, first, element)                                      \
+	ELEMENT_FORM_IN_TWO(plain, inputs, first, element)                                         \
 	const struct loss_kernels LOSS_KERNELS(id) = {                                             \
 		.main = {[LOSS_ROLE_##role] = plain_block},                                        \
 		.scan = {[LOSS_ROLE_##role] = plain_scan},                                         \
 	};
+
+#define ELEMENT_LOSS(id, role, inputs, element) ELEMENT_LOSS_IN_TWO(id, role, inputs, NULL, element)
 
 #endif

@@ -34,9 +34,11 @@ INLINE struct overlap_run overlap_run_of(const struct loss_eval *e, int64_t chun
  * A sigmoid p in one number, to within its last places: the smaller of p and
  * 1 - p, with the sign of the logit.
  */
-INLINE vec overlap_pack(struct binary_logit b, vec x)
+INLINE vec overlap_pack(vec x)
 {
-	return v_flip_sign(b.small * b.larger, x);
+	vec small = binary_small(x);
+
+	return v_flip_sign(small / (v_set(1) + small), x);
 }
 
 struct overlap_prob {
@@ -64,44 +66,58 @@ struct overlap_sums {
 	mask bad; /* a probability that is none */
 };
 
-/* Adds n <= GROUP elements. */
-INLINE void overlap_add(const struct loss_eval *e, int64_t at, int n, bool logits, bool squared,
-			real *keep, struct overlap_sums *sums)
+/* Adds n <= GROUP elements; of logits, p holds packed sigmoids. */
+INLINE void overlap_add(const real *p, const real *y, int n, bool logits, bool squared,
+			struct overlap_sums *sums)
 {
-	const real *x = (const real *)e->in[0].data + at, *y = (const real *)e->in[1].data + at;
 	const vec one = v_set(1);
 
 	UNROLL for (int r = 0; r < REGS; r++)
 	{
 		int i = r * LANES, left = n - i;
-		vec p = v_load_n(x + i, left, 0), target = v_load_n(y + i, left, 0);
+		vec prob = v_load_n(p + i, left, 0), target = v_load_n(y + i, left, 0);
 
-		if (logits) {
-			struct binary_logit b = binary_logit_of(p);
-
-			if (keep)
-				v_store_n(keep + at + i, overlap_pack(b, p), left);
-			p = v_and(m_first(left), b.prob_1);
-		} else {
-			sums->bad = m_or(sums->bad, m_or(v_lt(p, v_set(0)), v_gt(p, one)));
-		}
-		acc_add_mul(&sums->i, r, p, target);
-		acc_add_mul(&sums->p, r, p, squared ? p : one);
+		if (logits)
+			prob = v_and(m_first(left), overlap_unpack(prob).p);
+		else
+			sums->bad = m_or(sums->bad, m_or(v_lt(prob, v_set(0)), v_gt(prob, one)));
+		acc_add_mul(&sums->i, r, prob, target);
+		acc_add_mul(&sums->p, r, prob, squared ? prob : one);
 		acc_add_mul(&sums->y, r, target, squared ? target : one);
 	}
+}
+
+/* At most LOSS_CHUNK elements.  The sigmoids first: two short loops keep the machine
+ * busier than a long one. */
+INLINE void overlap_add_chunk(const struct loss_eval *e, int64_t at, int64_t n, bool logits,
+			      bool squared, struct overlap_sums *sums)
+{
+	const real *x = (const real *)e->in[0].data + at, *y = (const real *)e->in[1].data + at;
+	real room[LOSS_CHUNK], *keep = overlap_keep(e, logits), *packed = keep ? keep + at : room;
+	int64_t i;
+
+	if (logits) {
+		for (i = 0; i + LANES <= n; i += LANES)
+			v_store(packed + i, overlap_pack(v_load(x + i)));
+		if (i < n)
+			v_store_n(packed + i, overlap_pack(v_load_n(x + i, (int)(n - i), 0)),
+				  (int)(n - i));
+		x = packed;
+	}
+	for (i = 0; i + GROUP <= n; i += GROUP)
+		overlap_add(x + i, y + i, GROUP, logits, squared, sums);
+	if (i < n)
+		overlap_add(x + i, y + i, (int)(n - i), logits, squared, sums);
 }
 
 INLINE void overlap_sum(const struct loss_eval *e, struct overlap_run run, bool logits,
 			bool squared, struct loss_overlap *out, mask *bad)
 {
 	struct overlap_sums sums = {acc_zero(), acc_zero(), acc_zero(), m_none()};
-	real *keep = overlap_keep(e, logits);
-	int64_t at = run.begin;
 
-	for (; at + GROUP <= run.end; at += GROUP)
-		overlap_add(e, at, GROUP, logits, squared, keep, &sums);
-	if (at < run.end)
-		overlap_add(e, at, (int)(run.end - at), logits, squared, keep, &sums);
+	for (int64_t at = run.begin; at < run.end; at += LOSS_CHUNK)
+		overlap_add_chunk(e, at, loss_min_i64(LOSS_CHUNK, run.end - at), logits, squared,
+				  &sums);
 	*out = (struct loss_overlap){acc_sum(&sums.i), acc_sum(&sums.p), acc_sum(&sums.y)};
 	*bad = m_or(*bad, sums.bad);
 }
@@ -140,9 +156,8 @@ INLINE void overlap_step(const struct loss_eval *e, int64_t at, int n, struct ov
 	real *to = (real *)e->out.gradients[0] + at;
 	vec x = v_load_n(d.kept ? to : (const real *)e->in[0].data + at, n, 0);
 	vec y = v_load_n((const real *)e->in[1].data + at, n, 0);
-	struct overlap_prob v =
-		d.logits ? overlap_unpack(d.kept ? x : overlap_pack(binary_logit_of(x), x))
-			 : (struct overlap_prob){x, v_set(1)};
+	struct overlap_prob v = d.logits ? overlap_unpack(d.kept ? x : overlap_pack(x))
+					 : (struct overlap_prob){x, v_set(1)};
 	vec g = v_fma(d.d_i, y, d.squared ? d.d_p * (v.p + v.p) : d.d_p) * v.slope;
 
 	*poison = v_fma(v_and(m_first(n), g), v_set(0), *poison);

@@ -252,41 +252,44 @@ INLINE vec v_flip_sign(vec x, vec s)
 /* ---- Comparisons and masks ------------------------------------------------ */
 
 #if SIMD_AVX512
-#define COMPARE(a, operator, b, predicate)                                                         \
+#define COMPARE(name, a, operator, b, predicate)                                                   \
 	BY_REAL(_mm512_cmp_ps_mask, _mm512_cmp_pd_mask)(a, b, predicate)
+#elif SIMD_SSE2
+/* gcc 12 may fail on what it makes of a comparison that it sees into. */
+#define COMPARE(name, a, operator, b, predicate) ((mask)X86_REAL(cmp##name)(a, b))
 #else
-#define COMPARE(a, operator, b, predicate) ((a) operator(b))
+#define COMPARE(name, a, operator, b, predicate) ((a) operator(b))
 #endif
 
 /* Ordered as in C: with a NaN only v_ne is true. */
 INLINE mask v_lt(vec a, vec b)
 {
-	return COMPARE(a, <, b, _CMP_LT_OQ);
+	return COMPARE(lt, a, <, b, _CMP_LT_OQ);
 }
 
 INLINE mask v_le(vec a, vec b)
 {
-	return COMPARE(a, <=, b, _CMP_LE_OQ);
+	return COMPARE(le, a, <=, b, _CMP_LE_OQ);
 }
 
 INLINE mask v_gt(vec a, vec b)
 {
-	return COMPARE(a, >, b, _CMP_GT_OQ);
+	return COMPARE(gt, a, >, b, _CMP_GT_OQ);
 }
 
 INLINE mask v_ge(vec a, vec b)
 {
-	return COMPARE(a, >=, b, _CMP_GE_OQ);
+	return COMPARE(ge, a, >=, b, _CMP_GE_OQ);
 }
 
 INLINE mask v_eq(vec a, vec b)
 {
-	return COMPARE(a, ==, b, _CMP_EQ_OQ);
+	return COMPARE(eq, a, ==, b, _CMP_EQ_OQ);
 }
 
 INLINE mask v_ne(vec a, vec b)
 {
-	return COMPARE(a, !=, b, _CMP_NEQ_UQ);
+	return COMPARE(neq, a, !=, b, _CMP_NEQ_UQ);
 }
 
 INLINE mask v_eq_int(ivec a, ivec b)
