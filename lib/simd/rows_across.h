@@ -168,7 +168,8 @@ static NOINLINE void across_maxima(struct rows *g, const real *x, int64_t c)
 		g->max[k] = across_max(x + k * c, c);
 }
 
-/* And their sums, where nothing is asked between the two. */
+/* And their sums, where nothing is asked between the two; the terms stay in `keep`, unless
+ * that is NULL. */
 static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, real *keep)
 {
 	int k = across_next(g, 0), next;
@@ -184,6 +185,56 @@ static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, r
 		g->s_1[k] = (real)(across_exp_sum(&row, c) - 1);
 		if (next < g->n)
 			g->max[next] = gmax_result(&row.max_behind);
+	}
+}
+
+enum { ACROSS_SHORT = 192 }; /* classes of a row that is over before it runs smoothly */
+
+/* The same as above of short rows.  The sums come after all of the exponentials, none of
+ * which then waits for the end of a row. */
+static NOINLINE void across_short_exp_sums(struct rows *g, const real *x, int64_t c, real *keep)
+{
+	_Alignas(64) real room[GROUP * ACROSS_SHORT];
+	real *to = keep ? keep : room;
+	int k = across_next(g, 0), next, again;
+
+	if (k < g->n)
+		g->max[k] = across_max(x + k * c, c);
+	for (; k < g->n; k = next) {
+		const vec max = v_set(g->max[k]);
+		struct gmax max_behind = gmax_init();
+		int64_t behind;
+
+		next = across_next(g, k + 1);
+		behind = (next < g->n ? next : k) * c;
+		for (int64_t i = 0; i < c; i += GROUP) {
+			int64_t at = group_at(c, i, &again);
+
+			UNROLL for (int r = 0; r < REGS; r++, at += LANES)
+			{
+				v_store(to + k * c + at, v_exp_neg(v_load(x + k * c + at) - max));
+				gmax_add(&max_behind, r, v_load(x + behind + at));
+			}
+		}
+		if (next < g->n)
+			g->max[next] = gmax_result(&max_behind);
+	}
+	for (k = across_next(g, 0); k < g->n; k = across_next(g, k + 1)) {
+		struct exp_acc sum = exp_acc_zero();
+
+		for (int64_t i = 0; i < c; i += GROUP) {
+			int64_t at = k * c + group_at(c, i, &again);
+
+			UNROLL for (int r = 0; r < REGS; r++)
+			{
+				vec ex = v_load(to + at + r * LANES);
+
+				if (again)
+					ex = v_and(m_not(m_first(again - r * LANES)), ex);
+				exp_acc_add(&sum, r, ex);
+			}
+		}
+		g->s_1[k] = (real)(exp_acc_sum(&sum) - 1);
 	}
 }
 
@@ -474,10 +525,14 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 
 	rows_init(&g, e, first, n);
 	if (is_softmax(kind)) {
+		real *keep = e->out.accumulate[0] ? NULL : grad;
+
 		if (kind.dense)
 			across_maxima(&g, x, e->c);
+		else if (e->c < ACROSS_SHORT)
+			across_short_exp_sums(&g, x, e->c, keep);
 		else
-			across_exp_sums(&g, x, e->c, e->out.accumulate[0] ? NULL : grad);
+			across_exp_sums(&g, x, e->c, keep);
 		rows_find_masked(&g, e, &sums->flags);
 	}
 	if (!kind.dense)
