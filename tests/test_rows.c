@@ -15,7 +15,8 @@ Suite *rows_suite(void);
 /* What is allowed, in units of the precision of the dtype: of the two terms of a
  * gradient, what the catalogue states for the loss and two products more, and
  * of the sum of all |terms| of the loss.  Sums of c numbers are taken in float64,
- * which adds up to sqrt(c) / 4 where the dtype is float64, too. */
+ * which adds up to sqrt(c) / 4 where the dtype is float64, too; and c / 2, the most there can be,
+ * where a share of the target is the same for all, as is then what rounding takes. */
 static const double PRODUCTS_EPS = 2, VALUE_EPS = 4;
 
 /* (n, c, d) and how the classes are laid into vectors. */
@@ -24,9 +25,9 @@ static const struct {
 } shapes[] = {
 	{67, 5, 1},   {70, 32, 1},  /* transposed */
 	{19, 33, 1},  {33, 100, 1}, /* one after another, with the last group early */
-	{3, 9001, 1}, {2, 20000, 1}, {2, 131073, 1}, {1, 300007, 1}, /* split */
-	{7, 6, 3},    {3, 21, 67},                  /* copied, over the ends of samples */
-	{2, 140, 33}, {2, 600, 5},   {1, 1030, 40}, /* strided */
+	{5, 250, 1},  {3, 9001, 1}, {2, 20000, 1}, {2, 131073, 1}, {1, 300007, 1}, /* split */
+	{7, 6, 3},    {3, 21, 67},                 /* copied, over the ends of samples */
+	{2, 140, 33}, {2, 600, 5},  {1, 1030, 40}, /* strided */
 };
 
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
@@ -59,10 +60,12 @@ static const struct {
 	const char *loss;
 	term_fn *term;
 	bool hard, soft;
+	double smoothing; /* of the targets */
 } losses[] = {
-	{"cross_entropy", cross_entropy, true, true},
-	{"softmax_focal", focal, true, true},
-	{"kl_div", divergence, false, true},
+	{"cross_entropy", cross_entropy, true, true, 0},
+	{"cross_entropy", cross_entropy, true, true, 0.125},
+	{"softmax_focal", focal, true, true, 0},
+	{"kl_div", divergence, false, true, 0},
 };
 
 enum { LOSSES = sizeof losses / sizeof losses[0] };
@@ -73,6 +76,7 @@ struct row {
 	int64_t c, d;
 	int64_t at;     /* of class 0 in the prediction */
 	int64_t target; /* -1: soft */
+	double smoothing;
 	long double max, sum;
 };
 
@@ -83,9 +87,11 @@ static long double score(const struct row *row, int64_t k)
 
 static long double target(const struct row *row, int64_t k)
 {
-	if (row->target >= 0)
-		return k == row->target;
-	return (long double)evaluation_get(row->e, row->e->data[1], row->at + k * row->d);
+	long double q = k == row->target;
+
+	if (row->target < 0)
+		q = (long double)evaluation_get(row->e, row->e->data[1], row->at + k * row->d);
+	return (1 - row->smoothing) * q + row->smoothing / (long double)row->c;
 }
 
 /* The term of class k; its log-probability into *ls. */
@@ -103,14 +109,17 @@ static double eps_of(const struct evaluation *e)
 	return e->dtype == LOSS_FLOAT32 ? 0x1p-23 : 0x1p-52;
 }
 
-static double sums_eps(const struct evaluation *e, int64_t c)
+static double sums_eps(const struct evaluation *e, int64_t c, double smoothing)
 {
-	return e->dtype == LOSS_FLOAT64 ? sqrt((double)c) / 4 : 0;
+	if (e->dtype != LOSS_FLOAT64)
+		return 0;
+	return smoothing != 0 ? (double)c / 2 : sqrt((double)c) / 4;
 }
 
 static void check_gradient(const struct row *row, long double total)
 {
-	double allowed = row->e->question->spec.loss->ulp + PRODUCTS_EPS + sums_eps(row->e, row->c);
+	double allowed = row->e->question->spec.loss->ulp + PRODUCTS_EPS +
+			 sums_eps(row->e, row->c, row->smoothing);
 
 	for (int64_t k = 0; k < row->c; k++) {
 		long double ls, slope;
@@ -166,18 +175,29 @@ static void check_shape(int loss, int shape, bool soft, enum loss_dtype dtype)
 
 	ck_assert(draw_question(&question, &draw, &memory));
 	question.spec.common.reduction = LOSS_SUM;
+	if (losses[loss].smoothing != 0)
+		ck_assert(!loss_param_set(&question.spec, "label_smoothing",
+					  (struct loss_value){.kind = LOSS_VALUE_REAL,
+							      .real = losses[loss].smoothing},
+					  NULL));
 	ck_assert(!evaluation_init(&e, &question, dtype, MEMORY_PLAIN));
 	evaluation_fill(&e, 0xff);
 	ck_assert(!evaluation_run(&e));
 	for (int64_t i = 0; i < shapes[shape].n * shapes[shape].d; i++) {
 		int64_t c = shapes[shape].c, d = shapes[shape].d;
-		struct row row = {&e, losses[loss].term, c, d, i / d * c * d + i % d, -1, 0, 0};
+		struct row row = {.e = &e,
+				  .term = losses[loss].term,
+				  .c = c,
+				  .d = d,
+				  .at = i / d * c * d + i % d,
+				  .target = -1,
+				  .smoothing = losses[loss].smoothing};
 
 		if (!soft)
 			row.target = (int64_t)question.inputs[1].numbers.values[i];
 		check_row(&row, &sum, &sizes);
 	}
-	double allowed = VALUE_EPS + sums_eps(&e, shapes[shape].c);
+	double allowed = VALUE_EPS + sums_eps(&e, shapes[shape].c, losses[loss].smoothing);
 
 	ck_assert_msg(fabs(e.result.sum - (double)sum) <= allowed * eps_of(&e) * (double)sizes,
 		      "%s of (%lld, %lld, %lld): %.17g, expected %.17g", losses[loss].loss,

@@ -161,13 +161,6 @@ INLINE int across_next(const struct rows *g, int k)
 	return k;
 }
 
-/* The maxima of the rows that count: one call for all of them. */
-static NOINLINE void across_maxima(struct rows *g, const real *x, int64_t c)
-{
-	for (int k = across_next(g, 0); k < g->n; k = across_next(g, k + 1))
-		g->max[k] = across_max(x + k * c, c);
-}
-
 /* And their sums, where nothing is asked between the two; the terms stay in `keep`, unless
  * that is NULL. */
 static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, real *keep)
@@ -340,7 +333,8 @@ INLINE struct aim across_aim(const struct across *row, const struct loss_eval *e
 	return aim;
 }
 
-/* The log-probabilities of classes [i, i + n). */
+/* What terms are made of, of classes [i, i + n): linear ones of x - max, the rest follows
+ * from their slopes. */
 INLINE vec across_log(const struct across *row, struct row_kind kind, int64_t i, int n,
 		      struct seen *seen)
 {
@@ -350,70 +344,108 @@ INLINE vec across_log(const struct across *row, struct row_kind kind, int64_t i,
 }
 
 struct across_sums {
-	struct exp_acc ex;
-	struct acc value, slope;
+	double value, slope;
 };
 
-/* Exponentials and, if they are linear, terms of x - max. */
-INLINE void across_softmax_sums(const struct across *row, const struct loss_eval *e,
-				struct row_kind kind, struct across_sums *of, struct row_sums *sums)
+/* The sums on their way. */
+struct across_terms {
+	struct acc value, slope;
+	mask noticed;
+};
+
+INLINE void across_term(const struct across *row, const struct loss_eval *e, struct row_kind kind,
+			const struct dense_view *v, int64_t at, int r, int n,
+			struct across_terms *terms)
 {
-	const struct dense_view v = dense_view(e);
-	mask noticed = m_none();
-	mask on = v_ne(row->unit, v_set(0));
-	real max = row->max[0];
+	struct aim aim = across_aim(row, e, v, at, n);
+	struct seen seen = seen_nothing();
+	vec ls = is_fused(kind) ? v_load_n(row->x + at, n, row->max[0]) - row->max
+				: across_log(row, kind, at, n, &seen);
+	struct slopes d;
 
-	for (int64_t i = 0; i < row->c; i += GROUP)
-		UNROLL for (int r = 0; r < REGS; r++)
-		{
-			int64_t at = i + r * LANES;
-			int n = classes_left(row->c, at);
-			vec x_m = v_load_n(row->x + at, n, max) - row->max, ex = v_exp_neg(x_m);
-			struct seen seen = seen_nothing();
-			struct slopes d;
-
-			if (n < LANES)
-				ex = v_first_n(ex, n);
-			exp_acc_add(&of->ex, r, ex);
-			if (!is_fused(kind))
-				continue;
-			struct aim aim = across_aim(row, e, &v, at, n);
-
-			acc_add(&of->value, r,
-				row_term(x_m, aim.q, aim.w, &d, e, &seen, kind.term));
-			acc_add(&of->slope, r, d.ls);
-			noticed = m_or(noticed, m_and(seen.any, on));
-			if (row->keep)
-				v_store_n(row->grad + at, ex, n);
-		}
-	sums->seen = m_or(sums->seen, noticed);
+	acc_add(&terms->value, r, row_term(ls, aim.q, aim.w, &d, e, &seen, kind.term));
+	acc_add(&terms->slope, r, d.ls);
+	terms->noticed = m_or(terms->noticed, seen.any);
+	if (row->keep && !is_fused(kind))
+		v_store_n(row->grad + at, d.ls, n);
 }
 
-/* Terms of the log-probabilities; the slopes are kept. */
-INLINE void across_term_sums(const struct across *row, const struct loss_eval *e,
-			     struct row_kind kind, struct across_sums *of, struct row_sums *sums)
+/* Terms of the log-probabilities, whose slopes are kept; or of x - max if they are linear. */
+INLINE struct across_sums across_term_sums(const struct across *row, const struct loss_eval *e,
+					   struct row_kind kind, struct row_sums *sums)
 {
 	const struct dense_view v = dense_view(e);
-	mask noticed = m_none();
-	mask on = v_ne(row->unit, v_set(0));
+	struct across_terms terms = {acc_zero(), acc_zero(), m_none()};
+	int64_t i = 0;
 
-	for (int64_t i = 0; i < row->c; i += GROUP)
+	for (; i + GROUP <= row->c; i += GROUP)
 		UNROLL for (int r = 0; r < REGS; r++)
-		{
-			int64_t at = i + r * LANES;
-			int n = classes_left(row->c, at);
-			struct aim aim = across_aim(row, e, &v, at, n);
-			struct seen seen = seen_nothing();
-			vec ls = across_log(row, kind, at, n, &seen);
-			struct slopes d;
+			across_term(row, e, kind, &v, i + r * LANES, r, LANES, &terms);
+	for (int r = 0; r < REGS && i < row->c; r++, i += LANES)
+		across_term(row, e, kind, &v, i, r, classes_left(row->c, i), &terms);
+	sums->seen = m_or(sums->seen, m_and(terms.noticed, v_ne(row->unit, v_set(0))));
+	return (struct across_sums){acc_sum(&terms.value), acc_sum(&terms.slope)};
+}
 
-			acc_add(&of->value, r, row_term(ls, aim.q, aim.w, &d, e, &seen, kind.term));
-			acc_add(&of->slope, r, d.ls);
-			noticed = m_or(noticed, m_and(seen.any, on));
-			if (row->keep)
-				v_store_n(row->grad + at, d.ls, n);
-		}
-	sums->seen = m_or(sums->seen, noticed);
+/*
+ * Smoothed class indices without weights: linear terms have one slope for all classes but
+ * the target, and the sum of x - max is all there is to know.
+ */
+struct across_uniform {
+	bool is;
+	real others, own; /* slopes */
+};
+
+INLINE real across_slope(const struct loss_eval *e, struct row_kind kind,
+			 const struct dense_view *v, real q)
+{
+	struct seen seen = seen_nothing();
+	struct slopes d;
+
+	row_term(v_set(-1), soften(v_set(q), v), v_set(1), &d, e, &seen, kind.term);
+	return d.ls[0];
+}
+
+INLINE struct across_uniform across_uniform(const struct loss_eval *e, struct row_kind kind)
+{
+	const struct dense_view v = dense_view(e);
+
+	if (!is_fused(kind) || v.q || v.weights || v.factors)
+		return (struct across_uniform){false, 0, 0};
+	return (struct across_uniform){true, across_slope(e, kind, &v, 0),
+				       across_slope(e, kind, &v, 1)};
+}
+
+/* The sums of all terms.  What is not finite is told class by class. */
+INLINE struct across_sums across_dense_sums(const struct across *row, const struct loss_eval *e,
+					    struct row_kind kind, struct row_sums *sums)
+{
+	struct across_uniform uniform = across_uniform(e, kind);
+	struct acc acc = acc_zero();
+	double sum, more = (double)uniform.own - (double)uniform.others;
+	int64_t i = 0;
+
+	if (!uniform.is)
+		return across_term_sums(row, e, kind, sums);
+	for (; i + GROUP <= row->c; i += GROUP)
+		UNROLL for (int r = 0; r < REGS; r++)
+			acc_add(&acc, r, v_load(row->x + i + r * LANES) - row->max);
+	for (int r = 0; r < REGS && i < row->c; r++, i += LANES) {
+		int n = classes_left(row->c, i);
+
+		acc_add(&acc, r, v_load_n(row->x + i, n, row->max[0]) - row->max);
+	}
+	sum = acc_sum(&acc);
+	if (!isfinite(sum))
+		return across_term_sums(row, e, kind, sums);
+	struct across_sums of = {(double)uniform.others * sum,
+				 (double)uniform.others * (double)row->c};
+
+	if (row->y >= 0 && row->y < row->c) {
+		of.value += more * (double)(row->x[row->y] - row->max[0]);
+		of.slope += more;
+	}
+	return of;
 }
 
 INLINE void across_elements(const struct across *row, const struct loss_eval *e,
@@ -431,41 +463,83 @@ INLINE void across_elements(const struct across *row, const struct loss_eval *e,
 	}
 }
 
-INLINE void across_dense_gradient(const struct across *row, const struct loss_eval *e,
-				  struct row_kind kind, real other, struct row_sums *sums)
+INLINE void across_dense_slope(const struct across *row, const struct loss_eval *e,
+			       struct row_kind kind, const struct dense_view *v, real other,
+			       int64_t at, int n, vec *poison)
+{
+	bool exp_kept = row->keep && is_fused(kind), slope_kept = row->keep && !is_fused(kind);
+	vec kept = v_load_n(row->grad + at, n, 0);
+	struct dense a = {.unit = row->unit, .other = v_set(other)};
+	struct seen seen = seen_nothing();
+	struct slopes d = {.ls = kept};
+
+	a.x = v_load_n(row->x + at, n, 1);
+	a.ex = exp_kept ? kept : v_exp_neg(a.x - row->max);
+	if (!slope_kept) {
+		struct aim aim = across_aim(row, e, v, at, n);
+
+		row_term(across_log(row, kind, at, n, &seen), aim.q, aim.w, &d, e, &seen,
+			 kind.term);
+	}
+	a.slope = d.ls;
+	vec out = dense_gradient(&a, kind, v->scale);
+
+	*poison = v_fma(out, v_set(0), *poison);
+	v_store_n(row->grad + at, e->out.accumulate[0] ? out + kept : out, n);
+}
+
+INLINE void across_dense_slopes(const struct across *row, const struct loss_eval *e,
+				struct row_kind kind, real other, struct row_sums *sums)
 {
 	const struct dense_view v = dense_view(e);
 	vec poison = v_set(0);
-	bool exp_kept = row->keep && is_fused(kind), slope_kept = row->keep && !is_fused(kind);
-	struct dense a = {.unit = row->unit, .other = v_set(other)};
+	int64_t i = 0;
 
-	for (int64_t i = 0; i < row->c; i += LANES) {
-		int n = classes_left(row->c, i);
-		vec kept = v_load_n(row->grad + i, n, 0);
-		struct seen seen = seen_nothing();
-		struct slopes d = {.ls = kept};
+	for (; i + LANES <= row->c; i += LANES)
+		across_dense_slope(row, e, kind, &v, other, i, LANES, &poison);
+	if (i < row->c)
+		across_dense_slope(row, e, kind, &v, other, i, (int)(row->c - i), &poison);
+	sums->poison += poison;
+}
 
-		a.x = v_load_n(row->x + i, n, 1);
-		a.ex = exp_kept ? kept : v_exp_neg(a.x - row->max);
-		if (!slope_kept) {
-			struct aim aim = across_aim(row, e, &v, i, n);
+/* (ex other + slope) unit scale, what stands there being the exponentials. */
+INLINE void across_dense_gradient(const struct across *row, const struct loss_eval *e,
+				  struct row_kind kind, real other, struct row_sums *sums)
+{
+	struct across_uniform uniform = across_uniform(e, kind);
+	const vec unit = row->unit * v_set((real)e->gradient_scale);
+	const vec by = v_set(other), others = v_set(uniform.others);
+	bool has_own = row->y >= 0 && row->y < row->c;
+	vec poison = v_set(0), own = v_set(0);
+	int64_t i = 0;
 
-			row_term(across_log(row, kind, i, n, &seen), aim.q, aim.w, &d, e, &seen,
-				 kind.term);
-		}
-		a.slope = d.ls;
-		vec out = dense_gradient(&a, kind, v.scale);
+	if (!uniform.is || !row->keep) {
+		across_dense_slopes(row, e, kind, other, sums);
+		return;
+	}
+	if (has_own)
+		own = v_fma(v_set(row->grad[row->y]), by, v_set(uniform.own)) * unit;
+	for (; i + LANES <= row->c; i += LANES) {
+		vec out = v_fma(v_load(row->grad + i), by, others) * unit;
 
 		poison = v_fma(out, v_set(0), poison);
-		v_store_n(row->grad + i, e->out.accumulate[0] ? out + kept : out, n);
+		v_store(row->grad + i, out);
 	}
-	sums->poison += poison;
+	if (i < row->c) {
+		int n = (int)(row->c - i);
+		vec out = v_fma(v_load_n(row->grad + i, n, 0), by, others) * unit;
+
+		poison = v_fma(out, v_set(0), poison);
+		v_store_n(row->grad + i, out, n);
+	}
+	if (has_own)
+		row->grad[row->y] = own[0];
+	sums->poison += v_fma(own, v_set(0), poison);
 }
 
 INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struct row_kind kind,
 			 const real *x, real *grad, struct row_sums *sums)
 {
-	struct across_sums of = {exp_acc_zero(), acc_zero(), acc_zero()};
 	struct across row = {
 		.x = x,
 		.grad = grad,
@@ -476,24 +550,20 @@ INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struc
 		.max = v_set(g->max[k]),
 		.unit = v_set(g->unit[k]),
 	};
-	double value, slope;
+	struct across_sums of;
+	double value;
 
-	if (is_softmax(kind)) {
-		across_softmax_sums(&row, e, kind, &of, sums);
-		g->s_1[k] = (real)(exp_acc_sum(&of.ex) - 1);
+	if (is_softmax(kind))
 		row.log_sum = v_log1p(v_set(g->s_1[k]));
-	}
-	if (!is_fused(kind))
-		across_term_sums(&row, e, kind, &of, sums);
-	slope = acc_sum(&of.slope);
-	value = acc_sum(&of.value) - (is_fused(kind) ? slope * (double)row.log_sum[0] : 0);
+	of = across_dense_sums(&row, e, kind, sums);
+	value = of.value - (is_fused(kind) ? of.slope * (double)row.log_sum[0] : 0);
 	value *= (double)g->unit[k];
 	g->loss[k] = (real)value;
 	sums->sum.v[0][0] += value;
 	if (wants_elements(e, sums))
 		across_elements(&row, e, kind, sums);
 	if (grad)
-		across_dense_gradient(&row, e, kind, (real)(-slope / (1 + (double)g->s_1[k])),
+		across_dense_gradient(&row, e, kind, (real)(-of.slope / (1 + (double)g->s_1[k])),
 				      sums);
 }
 
@@ -521,18 +591,16 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 	const real *x = (const real *)e->in[0].data + first * e->c;
 	real *grad = e->out.gradients[0] && !sums->scan ? (real *)e->out.gradients[0] + first * e->c
 							: NULL;
+	/* Where slopes are kept, there is no room for exponentials. */
+	bool room = !e->out.accumulate[0] && (!kind.dense || is_fused(kind));
 	struct rows g;
 
 	rows_init(&g, e, first, n);
 	if (is_softmax(kind)) {
-		real *keep = e->out.accumulate[0] ? NULL : grad;
-
-		if (kind.dense)
-			across_maxima(&g, x, e->c);
-		else if (e->c < ACROSS_SHORT)
-			across_short_exp_sums(&g, x, e->c, keep);
+		if (e->c < ACROSS_SHORT)
+			across_short_exp_sums(&g, x, e->c, room ? grad : NULL);
 		else
-			across_exp_sums(&g, x, e->c, keep);
+			across_exp_sums(&g, x, e->c, room ? grad : NULL);
 		rows_find_masked(&g, e, &sums->flags);
 	}
 	if (!kind.dense)

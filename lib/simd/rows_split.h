@@ -83,26 +83,19 @@ static NOINLINE void part_add(struct loss_row_part *sum, const struct loss_row_p
 INLINE struct loss_row_part part_of_slice(const struct across *slice, const struct loss_eval *e,
 					  struct row_kind kind, struct row_sums *sums)
 {
-	struct across_sums of = {exp_acc_zero(), acc_zero(), acc_zero()};
 	real max = across_max(slice->x, slice->c), shift = max == NEGATIVE_INFINITY ? 0 : max;
+	struct across_exp exps = {.x = slice->x, .max = v_set(shift)};
+	struct loss_row_part part = {.max = (double)max, .ex = across_exp_sum(&exps, slice->c)};
 	struct across row = *slice;
 
 	row.max = v_set(shift);
-	if (!kind.dense) {
-		struct across_exp exps = {.x = row.x, .max = row.max};
+	if (kind.dense) {
+		struct across_sums of = across_dense_sums(&row, e, kind, sums);
 
-		return (struct loss_row_part){
-			.max = (double)max,
-			.ex = across_exp_sum(&exps, row.c),
-		};
+		part.value = of.value;
+		part.slope = of.slope;
 	}
-	across_softmax_sums(&row, e, kind, &of, sums);
-	return (struct loss_row_part){
-		.max = (double)max,
-		.ex = exp_acc_sum(&of.ex),
-		.value = acc_sum(&of.value),
-		.slope = acc_sum(&of.slope),
-	};
+	return part;
 }
 
 INLINE void split_prepare(const struct loss_eval *e, int64_t index, struct row_kind kind,
