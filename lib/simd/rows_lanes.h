@@ -466,33 +466,29 @@ INLINE bool run_next(struct run *run, const struct copy *copy, const struct loss
 	return true;
 }
 
-/* Whole vectors, where what they take too much will be written over. */
+/* n numbers. */
+INLINE void copy_lanes(real *to, const real *from, int n)
+{
+	int j = 0;
+
+	for (; j + LANES <= n; j += LANES)
+		v_store(to + j, v_load(from + j));
+	if (j < n)
+		v_store_n(to + j, v_load_n(from + j, n - j, 0), n - j);
+}
+
 static NOINLINE void copy_run_in(const struct loss_eval *e, const struct copy *copy,
 				 const struct run *run, const real *tensor, real *to)
 {
-	int64_t elements = e->elements;
-
-	for (int64_t k = 0; k < e->c; k++, to += copy->width)
-		for (int j = 0; j < run->n; j += LANES) {
-			int64_t from = run->at + k * e->d + j;
-			bool whole =
-				run->lane + j + LANES <= copy->width && from + LANES <= elements;
-			int n = whole ? LANES : run->n - j;
-
-			v_store_n(to + run->lane + j, v_load_n(tensor + from, n, 0), n);
-		}
+	for (int64_t k = 0; k < e->c; k++)
+		copy_lanes(to + k * copy->width + run->lane, tensor + run->at + k * e->d, run->n);
 }
 
 static NOINLINE void copy_run_out(const struct loss_eval *e, const struct copy *copy,
 				  const struct run *run, real *tensor, const real *from)
 {
-	for (int64_t k = 0; k < e->c; k++, from += copy->width)
-		for (int j = 0; j < run->n; j += LANES) {
-			int n = run->n - j;
-
-			v_store_n(tensor + run->at + k * e->d + j,
-				  v_load_n(from + run->lane + j, n, 0), n);
-		}
+	for (int64_t k = 0; k < e->c; k++)
+		copy_lanes(tensor + run->at + k * e->d, from + k * copy->width + run->lane, run->n);
 }
 
 /* The same of rows whose classes stand side by side. */
