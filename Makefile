@@ -223,7 +223,7 @@ test-described: $(B)/tests/describe ## what is generated and committed is up to 
 	@tests/describe.sh check $<
 
 test-unit: $(B)/tests/run ## the check suites; SUITE="a b" runs only these
-	$(B)/tests/run $(SUITE)
+	$(if $(SAN),CK_TIMEOUT_MULTIPLIER=10) $(B)/tests/run $(SUITE)
 
 test-server: $(B)/lossd ## the daemon from outside
 	LOSSD_BIN=$(abspath $(B)/lossd) /usr/bin/python3 -B -m unittest discover -s tests/server
@@ -260,6 +260,9 @@ describe: $(B)/tests/describe ## write api/openapi.json and the README's tables 
 
 ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every float32
 	$< --full
+
+ulp-losses: $(B)/lossd ## the accuracy of the float32 losses, over golden cases drawn anew; NAME="l1 mse" measures only these
+	/usr/bin/python3 -B tests/golden/measure.py $< $(NAME)
 
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 bench: $(BENCH) $(B)/lossd ## speed beside the peers and the limits; PART="requests numbers" runs only these

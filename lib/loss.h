@@ -307,7 +307,7 @@ struct loss {
 	int param_count;
 	size_t params_bytes;
 	const char *example; /* members of a complete request beside "loss", as JSON text */
-	double ulp;          /* measured bound of the unreduced float32 loss, in ULP */
+	double ulp;          /* bound of the unreduced float32 loss, in ULP: see make ulp-losses */
 	const struct loss_impl *impl;
 };
 

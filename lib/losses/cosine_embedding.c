@@ -87,7 +87,7 @@ const struct loss loss_described_cosine_embedding = {
 			       .doc = "Added to the square of each length.")),
 	.example = "\"input1\": [[1, 0.5], [2, -1]], \"input2\": [[0.8, 0.7], [1.5, -2]], "
 		   "\"targets\": [1, -1]",
-	.ulp = 1,
+	.ulp = 1.5,
 	.impl = &(const struct loss_impl){.family = &loss_rowsum_family},
 };
 #endif

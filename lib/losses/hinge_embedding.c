@@ -45,7 +45,7 @@ const struct loss loss_described_hinge_embedding = {
 		    LOSS_PARAM(hinge_embedding_params, margin, .init = 1,
 			       .doc = "How far apart two that do not belong together should be.")),
 	.example = "\"input\": [0.5, 2.0, -3.0], \"targets\": [1, -1, -1]",
-	.ulp = 1,
+	.ulp = 1.5,
 	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},
 };
 #endif

@@ -49,7 +49,7 @@ const struct loss loss_described_margin_ranking = {
 			       .doc = "By how much the one should rank above the other.")),
 	.example = "\"input1\": [0.5, 2.0, -3.0], \"input2\": [0.1, 2.5, 1.0], "
 		   "\"targets\": [1, -1, 1]",
-	.ulp = 1,
+	.ulp = 1.5,
 	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},
 };
 #endif

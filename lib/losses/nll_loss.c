@@ -45,7 +45,7 @@ const struct loss loss_described_nll_loss = {
 	LOSS_PARAMS(nll_loss_params, LOSS_PARAM(nll_loss_params, ignore_index, .init = -100,
 						.doc = "Rows with this class index do not count.")),
 	.example = "\"log_probs\": [[-0.5, -1.5, -1.7], [-2.3, -0.3, -1.8]], \"targets\": [0, 2]",
-	.ulp = 1,
+	.ulp = 3,
 	.impl = &(const struct loss_impl){.family = &loss_rowwise_family, .weight_sum = true},
 };
 #endif

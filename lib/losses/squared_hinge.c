@@ -35,7 +35,7 @@ const struct loss loss_described_squared_hinge = {
 	.reduction = LOSS_MEAN,
 	LOSS_INPUTS(REAL_INPUT(), SIGN_TARGETS(.shape = LOSS_SHAPE_SAME, .differentiable = true)),
 	.example = "\"input\": [0.5, 2.0, -3.0], \"targets\": [1, -1, -1]",
-	.ulp = 2,
+	.ulp = 3,
 	.impl = &(const struct loss_impl){.family = &loss_elementwise_family},
 };
 #endif

@@ -95,6 +95,7 @@ class Case:
         losses = result.loss if isinstance(result.loss, np.ndarray) else np.array(
             result.loss, dtype=object)
         self.value, self.size = values_of(losses), values_of(losses, "size")
+        self.error = values_of(losses, "error")
         self.sum = None if result.sum is None else to_double(result.sum.value)
         self.denominator = None if result.denominator is None else to_double(result.denominator)
         self.gradients = {role: values_of(lifted[role], "slope") for role in self.wanted}

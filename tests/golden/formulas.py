@@ -527,7 +527,7 @@ def poisson_nll(params, input, targets):
     return elementwise(element, input, targets)
 
 
-def by_row(var, shape):
+def spread_over_rows(var, shape):
     """A variance for every element, for every row of the last axis, or for all."""
     if var.size == 1 or var.shape == shape:
         return var.reshape(()) if var.size == 1 else var
@@ -546,7 +546,7 @@ def gaussian_nll(params, input, targets, var):
             parts.append(mpmath.log(2 * mpmath.pi) / 2)
         return total(parts)
 
-    return elementwise(element, input, targets, by_row(var, input.shape))
+    return elementwise(element, input, targets, spread_over_rows(var, input.shape))
 
 
 # ---- Margins ----------------------------------------------------------------
@@ -980,13 +980,14 @@ def ohem_balanced_bce(params, targets, probs=None, logits=None, mask=None, sampl
     counts = [True] * prediction.size if mask is None else [
         m.value != 0 for m in broadcast(mask, shape).flat]
     losses = [lift(bce(form)(p, y)) for p, y in zip(prediction.flat, targets.flat)]
+    weights = None if sample_weight is None else list(by_unit(sample_weight, shape).flat)
     if params["reduction"] == "none":
-        kept = np.array([l if on else lift(0) for l, on in zip(losses, counts)] + [None])[:-1]
+        kept = np.array([weighted(l, weights and weights[i]) if on else lift(0)
+                         for i, (l, on) in enumerate(zip(losses, counts))] + [None])[:-1]
         return Reduced(kept.reshape(shape), total(kept))
     positive = [on and y.value == 1 for on, y in zip(counts, targets.flat)]
     negative = [on and y.value == 0 for on, y in zip(counts, targets.flat)]
     hard = kept_negatives(losses, negative, sum(positive), params)
-    weights = None if sample_weight is None else list(by_unit(sample_weight, shape).flat)
     chosen = [i for i in range(len(losses)) if positive[i]] + hard
     whole = total(weighted(losses[i], weights and weights[i]) for i in chosen)
     if params["reduction"] == "sum":
