@@ -15,8 +15,9 @@ Suite *rows_suite(void);
 /* What is allowed, in units of the precision of the dtype: of the two terms of a
  * gradient, what the catalogue states for the loss and two products more, and
  * of the sum of all |terms| of the loss.  Sums of c numbers are taken in float64,
- * which adds up to sqrt(c) / 4 where the dtype is float64, too; and c / 2, the most there can be,
- * where a share of the target is the same for all, as is then what rounding takes. */
+ * which adds up to sqrt(c) / 4 where the dtype is float64, too.  Where the same
+ * share of a target is added for every class, rounding takes the same each time:
+ * c / 2 is the most. */
 static const double PRODUCTS_EPS = 2, VALUE_EPS = 4;
 
 /* (n, c, d) and how the classes are laid into vectors. */
@@ -109,17 +110,18 @@ static double eps_of(const struct evaluation *e)
 	return e->dtype == LOSS_FLOAT32 ? 0x1p-23 : 0x1p-52;
 }
 
-static double sums_eps(const struct evaluation *e, int64_t c, double smoothing)
+static double sums_eps(const struct row *row)
 {
-	if (e->dtype != LOSS_FLOAT64)
+	bool same_shares = row->smoothing != 0 && (row->target < 0 || row->d > 1);
+
+	if (row->e->dtype != LOSS_FLOAT64)
 		return 0;
-	return smoothing != 0 ? (double)c / 2 : sqrt((double)c) / 4;
+	return same_shares ? (double)row->c / 2 : sqrt((double)row->c) / 4;
 }
 
 static void check_gradient(const struct row *row, long double total)
 {
-	double allowed = row->e->question->spec.loss->ulp + PRODUCTS_EPS +
-			 sums_eps(row->e, row->c, row->smoothing);
+	double allowed = row->e->question->spec.loss->ulp + PRODUCTS_EPS + sums_eps(row);
 
 	for (int64_t k = 0; k < row->c; k++) {
 		long double ls, slope;
@@ -170,6 +172,7 @@ static void check_shape(int loss, int shape, bool soft, enum loss_dtype dtype)
 			    .seed = (uint64_t)shape};
 	struct memory memory = {MEMORY_PLAIN, NULL};
 	long double sum = 0, sizes = 0;
+	double allowed = VALUE_EPS;
 	struct question question;
 	struct evaluation e;
 
@@ -196,9 +199,8 @@ static void check_shape(int loss, int shape, bool soft, enum loss_dtype dtype)
 		if (!soft)
 			row.target = (int64_t)question.inputs[1].numbers.values[i];
 		check_row(&row, &sum, &sizes);
+		allowed = VALUE_EPS + sums_eps(&row);
 	}
-	double allowed = VALUE_EPS + sums_eps(&e, shapes[shape].c, losses[loss].smoothing);
-
 	ck_assert_msg(fabs(e.result.sum - (double)sum) <= allowed * eps_of(&e) * (double)sizes,
 		      "%s of (%lld, %lld, %lld): %.17g, expected %.17g", losses[loss].loss,
 		      (long long)shapes[shape].n, (long long)shapes[shape].c,

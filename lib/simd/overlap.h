@@ -94,20 +94,17 @@ INLINE void overlap_add_chunk(const struct loss_eval *e, int64_t at, int64_t n, 
 {
 	const real *x = (const real *)e->in[0].data + at, *y = (const real *)e->in[1].data + at;
 	real room[LOSS_CHUNK], *keep = overlap_keep(e, logits), *packed = keep ? keep + at : room;
-	int64_t i;
+	const real *p = logits ? packed : x;
+	int64_t i = 0;
 
-	if (logits) {
-		for (i = 0; i + LANES <= n; i += LANES)
-			v_store(packed + i, overlap_pack(v_load(x + i)));
-		if (i < n)
-			v_store_n(packed + i, overlap_pack(v_load_n(x + i, (int)(n - i), 0)),
-				  (int)(n - i));
-		x = packed;
-	}
+	for (; i + LANES <= n && logits; i += LANES)
+		v_store(packed + i, overlap_pack(v_load(x + i)));
+	if (i < n && logits)
+		v_store_n(packed + i, overlap_pack(v_load_n(x + i, (int)(n - i), 0)), (int)(n - i));
 	for (i = 0; i + GROUP <= n; i += GROUP)
-		overlap_add(x + i, y + i, GROUP, logits, squared, sums);
+		overlap_add(p + i, y + i, GROUP, logits, squared, sums);
 	if (i < n)
-		overlap_add(x + i, y + i, (int)(n - i), logits, squared, sums);
+		overlap_add(p + i, y + i, (int)(n - i), logits, squared, sums);
 }
 
 INLINE void overlap_sum(const struct loss_eval *e, struct overlap_run run, bool logits,

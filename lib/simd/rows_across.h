@@ -2,8 +2,8 @@
  * Rows across the lanes: one row at a time, GROUP classes side by side.
  *
  * A row is read for its maximum, then for the exponentials, which are kept where
- * the gradient will be, so that the last pass only multiplies.  Several short
- * rows take each pass together.
+ * the gradient will be, so that the last pass only multiplies.  The rows of a group
+ * take each pass together.
  */
 #ifndef LOSS_SIMD_ROWS_ACROSS_H
 #define LOSS_SIMD_ROWS_ACROSS_H
@@ -97,19 +97,22 @@ INLINE void across_exp_take(struct across_exp *row, int64_t at, int r, vec ex, i
 	exp_acc_add(&row->sum, r, ex);
 }
 
-/* The vecs whose exponentials are in the same step. */
-enum { EXP_VECS = REGS == 1 ? 3 : REGS, EXP_STEP = EXP_VECS * LANES };
+enum {
+	EXP_VECS = REGS == 1 ? 3 : REGS, /* whose exponentials are in the same step */
+	EXP_STEP = EXP_VECS * LANES,
+	ACROSS_SHORT = 192, /* classes of a row that is long enough for steps to pay */
+};
 
-/* The first classes of a row of c, in order; returns how many.  While some are summed,
- * the next are in their polynomials and those behind them are reduced. */
+_Static_assert(3 * EXP_STEP <= ACROSS_SHORT, "three steps are on their way at once");
+
+/* The first classes of a row of c >= ACROSS_SHORT, in order; returns how many.  While some are
+ * summed, the next are in their polynomials and those behind them are reduced. */
 INLINE int64_t across_exp_steps(struct across_exp *row, int64_t c)
 {
 	struct v_reduced reduced[EXP_VECS];
 	struct v_exp_parts e[EXP_VECS];
 	int64_t i = 0;
 
-	if (c < 3 * EXP_STEP)
-		return 0;
 	UNROLL for (int k = 0; k < EXP_VECS; k++)
 	{
 		int64_t at = k * LANES;
@@ -134,7 +137,7 @@ INLINE int64_t across_exp_steps(struct across_exp *row, int64_t c)
 	return i + EXP_STEP;
 }
 
-/* The sum of exp(x - max). */
+/* The sum of exp(x - max) of a row that is not short. */
 INLINE double across_exp_sum(struct across_exp *row, int64_t c)
 {
 	struct across_exp hot = *row; /* whose address nobody has: it stays in registers */
@@ -161,8 +164,7 @@ INLINE int across_next(const struct rows *g, int k)
 	return k;
 }
 
-/* And their sums, where nothing is asked between the two; the terms stay in `keep`, unless
- * that is NULL. */
+/* Maxima and sums of the rows that count; the terms stay in `keep`, unless that is NULL. */
 static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, real *keep)
 {
 	int k = across_next(g, 0), next;
@@ -181,14 +183,12 @@ static NOINLINE void across_exp_sums(struct rows *g, const real *x, int64_t c, r
 	}
 }
 
-enum { ACROSS_SHORT = 192 }; /* classes of a row that is over before it runs smoothly */
-
 /* The same as above of short rows.  The sums come after all of the exponentials, none of
  * which then waits for the end of a row. */
 static NOINLINE void across_short_exp_sums(struct rows *g, const real *x, int64_t c, real *keep)
 {
-	_Alignas(64) real room[GROUP * ACROSS_SHORT];
-	real *to = keep ? keep : room;
+	_Alignas(64) real terms[GROUP * ACROSS_SHORT];
+	real *to = keep ? keep : terms;
 	int k = across_next(g, 0), next, again;
 
 	if (k < g->n)
@@ -233,7 +233,7 @@ static NOINLINE void across_short_exp_sums(struct rows *g, const real *x, int64_
 
 /* ---- Hard targets --------------------------------------------------------- */
 
-/* g = e * factor, e being what across_exp_sum() kept. */
+/* g = e * factor, e being the exponentials kept there. */
 INLINE void across_scale(real *g, int64_t c, real by)
 {
 	vec factor = v_set(by), last[REGS];
@@ -298,11 +298,31 @@ INLINE void across_hard(struct rows *g, const struct loss_eval *e, struct row_ki
 
 /* ---- Dense targets -------------------------------------------------------- */
 
+/* What is kept where the gradient will be. */
+enum across_kept { KEPT_NOTHING, KEPT_EXPONENTIALS, KEPT_SLOPES };
+
+INLINE enum across_kept across_kept(const struct loss_eval *e, struct row_kind kind)
+{
+	if (e->out.accumulate[0])
+		return KEPT_NOTHING;
+	return kind.dense && !is_shifted(kind) ? KEPT_SLOPES : KEPT_EXPONENTIALS;
+}
+
+/*
+ * Smoothed class indices without weights: linear terms have one slope for all classes but
+ * the target, and the sum of x - max is all there is to know.
+ */
+struct across_uniform {
+	bool is;
+	real others, own; /* slopes */
+};
+
 /* One row, or a part of one. */
 struct across {
 	const real *x;
-	real *grad;       /* NULL: no gradient; */
-	bool keep;        /* and may something else stand there before it? */
+	real *grad; /* NULL: no gradient */
+	enum across_kept kept;
+	struct across_uniform uniform;
 	int64_t first, c; /* the classes looked at, mostly all */
 	int64_t y;        /* the target, from `first` on */
 	int64_t element;  /* index of class `first` */
@@ -333,8 +353,7 @@ INLINE struct aim across_aim(const struct across *row, const struct loss_eval *e
 	return aim;
 }
 
-/* What terms are made of, of classes [i, i + n): linear ones of x - max, the rest follows
- * from their slopes. */
+/* The log-probabilities of classes [i, i + n). */
 INLINE vec across_log(const struct across *row, struct row_kind kind, int64_t i, int n,
 		      struct seen *seen)
 {
@@ -359,18 +378,18 @@ INLINE void across_term(const struct across *row, const struct loss_eval *e, str
 {
 	struct aim aim = across_aim(row, e, v, at, n);
 	struct seen seen = seen_nothing();
-	vec ls = is_fused(kind) ? v_load_n(row->x + at, n, row->max[0]) - row->max
-				: across_log(row, kind, at, n, &seen);
+	vec ls = is_shifted(kind) ? v_load_n(row->x + at, n, row->max[0]) - row->max
+				  : across_log(row, kind, at, n, &seen);
 	struct slopes d;
 
 	acc_add(&terms->value, r, row_term(ls, aim.q, aim.w, &d, e, &seen, kind.term));
 	acc_add(&terms->slope, r, d.ls);
 	terms->noticed = m_or(terms->noticed, seen.any);
-	if (row->keep && !is_fused(kind))
+	if (row->grad && row->kept == KEPT_SLOPES)
 		v_store_n(row->grad + at, d.ls, n);
 }
 
-/* Terms of the log-probabilities, whose slopes are kept; or of x - max if they are linear. */
+/* Of all classes. */
 INLINE struct across_sums across_term_sums(const struct across *row, const struct loss_eval *e,
 					   struct row_kind kind, struct row_sums *sums)
 {
@@ -387,15 +406,6 @@ INLINE struct across_sums across_term_sums(const struct across *row, const struc
 	return (struct across_sums){acc_sum(&terms.value), acc_sum(&terms.slope)};
 }
 
-/*
- * Smoothed class indices without weights: linear terms have one slope for all classes but
- * the target, and the sum of x - max is all there is to know.
- */
-struct across_uniform {
-	bool is;
-	real others, own; /* slopes */
-};
-
 INLINE real across_slope(const struct loss_eval *e, struct row_kind kind,
 			 const struct dense_view *v, real q)
 {
@@ -410,17 +420,20 @@ INLINE struct across_uniform across_uniform(const struct loss_eval *e, struct ro
 {
 	const struct dense_view v = dense_view(e);
 
-	if (!is_fused(kind) || v.q || v.weights || v.factors)
+	if (!is_shifted(kind) || v.q || v.weights || v.factors)
 		return (struct across_uniform){false, 0, 0};
 	return (struct across_uniform){true, across_slope(e, kind, &v, 0),
 				       across_slope(e, kind, &v, 1)};
 }
 
-/* The sums of all terms.  What is not finite is told class by class. */
+/*
+ * The sums of all terms.  Where x - max is not finite, or their sum too large, each term
+ * has a say: one of slope 0 is skipped and not multiplied, others are events.
+ */
 INLINE struct across_sums across_dense_sums(const struct across *row, const struct loss_eval *e,
 					    struct row_kind kind, struct row_sums *sums)
 {
-	struct across_uniform uniform = across_uniform(e, kind);
+	const struct across_uniform uniform = row->uniform;
 	struct acc acc = acc_zero();
 	double sum, more = (double)uniform.own - (double)uniform.others;
 	int64_t i = 0;
@@ -463,19 +476,19 @@ INLINE void across_elements(const struct across *row, const struct loss_eval *e,
 	}
 }
 
-INLINE void across_dense_slope(const struct across *row, const struct loss_eval *e,
-			       struct row_kind kind, const struct dense_view *v, real other,
-			       int64_t at, int n, vec *poison)
+/* The gradient of classes [at, at + n). */
+INLINE void across_gradient_step(const struct across *row, const struct loss_eval *e,
+				 struct row_kind kind, const struct dense_view *v, real other,
+				 int64_t at, int n, vec *poison)
 {
-	bool exp_kept = row->keep && is_fused(kind), slope_kept = row->keep && !is_fused(kind);
 	vec kept = v_load_n(row->grad + at, n, 0);
 	struct dense a = {.unit = row->unit, .other = v_set(other)};
 	struct seen seen = seen_nothing();
 	struct slopes d = {.ls = kept};
 
 	a.x = v_load_n(row->x + at, n, 1);
-	a.ex = exp_kept ? kept : v_exp_neg(a.x - row->max);
-	if (!slope_kept) {
+	a.ex = row->kept == KEPT_EXPONENTIALS ? kept : v_exp_neg(a.x - row->max);
+	if (row->kept != KEPT_SLOPES) {
 		struct aim aim = across_aim(row, e, v, at, n);
 
 		row_term(across_log(row, kind, at, n, &seen), aim.q, aim.w, &d, e, &seen,
@@ -488,37 +501,32 @@ INLINE void across_dense_slope(const struct across *row, const struct loss_eval 
 	v_store_n(row->grad + at, e->out.accumulate[0] ? out + kept : out, n);
 }
 
-INLINE void across_dense_slopes(const struct across *row, const struct loss_eval *e,
-				struct row_kind kind, real other, struct row_sums *sums)
+INLINE void across_dense_gradient(const struct across *row, const struct loss_eval *e,
+				  struct row_kind kind, real other, struct row_sums *sums)
 {
 	const struct dense_view v = dense_view(e);
 	vec poison = v_set(0);
 	int64_t i = 0;
 
 	for (; i + LANES <= row->c; i += LANES)
-		across_dense_slope(row, e, kind, &v, other, i, LANES, &poison);
+		across_gradient_step(row, e, kind, &v, other, i, LANES, &poison);
 	if (i < row->c)
-		across_dense_slope(row, e, kind, &v, other, i, (int)(row->c - i), &poison);
+		across_gradient_step(row, e, kind, &v, other, i, (int)(row->c - i), &poison);
 	sums->poison += poison;
 }
 
-/* (ex other + slope) unit scale, what stands there being the exponentials. */
-INLINE void across_dense_gradient(const struct across *row, const struct loss_eval *e,
-				  struct row_kind kind, real other, struct row_sums *sums)
+/* The same where exponentials are kept and all slopes but one are the same. */
+INLINE void across_uniform_gradient(const struct across *row, const struct loss_eval *e, real other,
+				    struct row_sums *sums)
 {
-	struct across_uniform uniform = across_uniform(e, kind);
 	const vec unit = row->unit * v_set((real)e->gradient_scale);
-	const vec by = v_set(other), others = v_set(uniform.others);
+	const vec by = v_set(other), others = v_set(row->uniform.others);
 	bool has_own = row->y >= 0 && row->y < row->c;
 	vec poison = v_set(0), own = v_set(0);
 	int64_t i = 0;
 
-	if (!uniform.is || !row->keep) {
-		across_dense_slopes(row, e, kind, other, sums);
-		return;
-	}
 	if (has_own)
-		own = v_fma(v_set(row->grad[row->y]), by, v_set(uniform.own)) * unit;
+		own = v_fma(v_set(row->grad[row->y]), by, v_set(row->uniform.own)) * unit;
 	for (; i + LANES <= row->c; i += LANES) {
 		vec out = v_fma(v_load(row->grad + i), by, others) * unit;
 
@@ -538,12 +546,14 @@ INLINE void across_dense_gradient(const struct across *row, const struct loss_ev
 }
 
 INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struct row_kind kind,
-			 const real *x, real *grad, struct row_sums *sums)
+			 struct across_uniform uniform, const real *x, real *grad,
+			 struct row_sums *sums)
 {
 	struct across row = {
 		.x = x,
 		.grad = grad,
-		.keep = grad && !e->out.accumulate[0],
+		.kept = across_kept(e, kind),
+		.uniform = uniform,
 		.c = e->c,
 		.y = class_of(e, g->first + k),
 		.element = (g->first + k) * e->c,
@@ -552,19 +562,24 @@ INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struc
 	};
 	struct across_sums of;
 	double value;
+	real other;
 
 	if (is_softmax(kind))
 		row.log_sum = v_log1p(v_set(g->s_1[k]));
 	of = across_dense_sums(&row, e, kind, sums);
-	value = of.value - (is_fused(kind) ? of.slope * (double)row.log_sum[0] : 0);
+	value = of.value - (is_shifted(kind) ? of.slope * (double)row.log_sum[0] : 0);
 	value *= (double)g->unit[k];
 	g->loss[k] = (real)value;
 	sums->sum.v[0][0] += value;
 	if (wants_elements(e, sums))
 		across_elements(&row, e, kind, sums);
-	if (grad)
-		across_dense_gradient(&row, e, kind, (real)(-of.slope / (1 + (double)g->s_1[k])),
-				      sums);
+	if (!grad)
+		return;
+	other = (real)(-of.slope / (1 + (double)g->s_1[k]));
+	if (uniform.is && row.kept == KEPT_EXPONENTIALS)
+		across_uniform_gradient(&row, e, other, sums);
+	else
+		across_dense_gradient(&row, e, kind, other, sums);
 }
 
 /* No value, and no gradient of the c classes from `begin` on. */
@@ -591,16 +606,16 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 	const real *x = (const real *)e->in[0].data + first * e->c;
 	real *grad = e->out.gradients[0] && !sums->scan ? (real *)e->out.gradients[0] + first * e->c
 							: NULL;
-	/* Where slopes are kept, there is no room for exponentials. */
-	bool room = !e->out.accumulate[0] && (!kind.dense || is_fused(kind));
+	real *keep = across_kept(e, kind) == KEPT_EXPONENTIALS ? grad : NULL;
+	struct across_uniform uniform = across_uniform(e, kind);
 	struct rows g;
 
 	rows_init(&g, e, first, n);
 	if (is_softmax(kind)) {
 		if (e->c < ACROSS_SHORT)
-			across_short_exp_sums(&g, x, e->c, room ? grad : NULL);
+			across_short_exp_sums(&g, x, e->c, keep);
 		else
-			across_exp_sums(&g, x, e->c, room ? grad : NULL);
+			across_exp_sums(&g, x, e->c, keep);
 		rows_find_masked(&g, e, &sums->flags);
 	}
 	if (!kind.dense)
@@ -611,7 +626,7 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 		if (kind.dense && g.unit[k] == 0)
 			across_nothing(&g, k, e, row, 0, e->c);
 		else if (kind.dense)
-			across_dense(&g, k, e, kind, x + k * e->c, row, sums);
+			across_dense(&g, k, e, kind, uniform, x + k * e->c, row, sums);
 		else if (row)
 			across_hard_gradient(&g, k, e, x + k * e->c, row, is_softmax(kind));
 	}

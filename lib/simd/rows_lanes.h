@@ -150,7 +150,7 @@ INLINE void lanes_softmax_sums(struct rows *g, const struct loss_eval *e, const 
 {
 	const struct dense_view v = dense_view(e);
 	mask noticed = m_none();
-	bool keep = tile->g && !tile->add && is_fused(kind);
+	bool keep = tile->g && !tile->add && is_shifted(kind);
 	vec max[REGS];
 	struct lanes l[REGS];
 
@@ -173,7 +173,7 @@ INLINE void lanes_softmax_sums(struct rows *g, const struct loss_eval *e, const 
 			exp_acc_add(&of->ex, r, ex);
 			if (keep)
 				tile_store(tile->g + k * tile->step, ex, tile, r);
-			if (!is_fused(kind))
+			if (!is_shifted(kind))
 				continue;
 			struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
 			vec h = row_term(x_m, aim.q, aim.w, &d, e, &seen, kind.term);
@@ -309,7 +309,8 @@ INLINE void lanes_dense_gradient(const struct rows *g, const struct loss_eval *e
 {
 	const struct dense_view v = dense_view(e);
 	vec poison = v_set(0);
-	bool exp_kept = is_fused(kind) && !tile->add, slope_kept = !is_fused(kind) && !tile->add;
+	bool exp_kept = is_shifted(kind) && !tile->add,
+	     slope_kept = !is_shifted(kind) && !tile->add;
 
 	for (int64_t k = 0; k < v.c; k++)
 		UNROLL for (int r = 0; r < REGS; r++)
@@ -353,13 +354,13 @@ INLINE void lanes_dense(struct rows *g, const struct loss_eval *e, const struct 
 		memcpy(&l[r].y, g->y + r * LANES, sizeof l[r].y);
 		l[r].log_sum = is_softmax(kind) ? v_log1p(v_load(g->s_1 + r * LANES)) : v_set(0);
 	}
-	if (!is_fused(kind))
+	if (!is_shifted(kind))
 		lanes_term_sums(g, e, tile, l, kind, of, sums);
 	UNROLL for (int r = 0; r < REGS; r++)
 	{
 		mask on = v_ne(l[r].unit, v_set(0));
 
-		if (is_fused(kind))
+		if (is_shifted(kind))
 			acc_add_scaled(&of->value, &of->slope, r, -v_and(on, l[r].log_sum));
 		acc_add_scaled(&loss, &of->value, r, l[r].unit);
 		v_store(g->loss + r * LANES, acc_round(&loss, r));

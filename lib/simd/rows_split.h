@@ -29,14 +29,15 @@ INLINE struct chunk chunk_at(const struct loss_eval *e, int64_t index)
 	};
 }
 
-INLINE struct across chunk_row(const struct loss_eval *e, const struct chunk *chunk, real max,
-			       real unit)
+INLINE struct across chunk_row(const struct loss_eval *e, struct row_kind kind,
+			       const struct chunk *chunk, real max, real unit)
 {
 	int64_t element = chunk->row * e->c + chunk->begin, y = class_of(e, chunk->row);
 
 	return (struct across){
 		.x = (const real *)e->in[0].data + element,
 		.grad = e->out.gradients[0] ? (real *)e->out.gradients[0] + element : NULL,
+		.uniform = across_uniform(e, kind),
 		.first = chunk->begin,
 		.c = chunk->c,
 		.y = y >= 0 ? y - chunk->begin : -1,
@@ -113,7 +114,7 @@ INLINE void split_prepare(const struct loss_eval *e, int64_t index, struct row_k
 		n = chunk.c - i < 2 * LOSS_BLOCK_ELEMENTS ? chunk.c - i : LOSS_BLOCK_ELEMENTS;
 		slice.begin += i;
 		slice.c = n;
-		struct across row = chunk_row(e, &slice, 0, g.unit[0]);
+		struct across row = chunk_row(e, kind, &slice, 0, g.unit[0]);
 		struct loss_row_part part = part_of_slice(&row, e, kind, sums);
 
 		part_add(&sum, &part);
@@ -141,7 +142,7 @@ INLINE struct loss_row_part split_join(struct rows *g, const struct loss_eval *e
 INLINE void split_hard(struct rows *g, const struct loss_eval *e, struct row_kind kind,
 		       const struct chunk *chunk, struct row_sums *sums)
 {
-	struct across row = chunk_row(e, chunk, g->max[0], g->unit[0]);
+	struct across row = chunk_row(e, kind, chunk, g->max[0], g->unit[0]);
 	struct row_sums others = {.sum = acc_zero()};
 	bool add = e->out.accumulate[0];
 
@@ -163,7 +164,7 @@ INLINE void split_dense(struct rows *g, const struct loss_eval *e, struct row_ki
 			const struct chunk *chunk, const struct loss_row_part *sum,
 			struct row_sums *sums)
 {
-	struct across row = chunk_row(e, chunk, g->max[0], g->unit[0]);
+	struct across row = chunk_row(e, kind, chunk, g->max[0], g->unit[0]);
 
 	if (g->unit[0] == 0) {
 		across_nothing(g, 0, e, row.grad, chunk->begin, chunk->c);

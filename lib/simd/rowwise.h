@@ -17,8 +17,8 @@
  * A class with q w = 0 is skipped, not multiplied.  A hard target has a single
  * term, so its gradient is one pass of multiplications and one element.
  *
- * Where h is linear in ls, as in cross entropy, its sum is taken beside that of
- * the exponentials, with x - max in the place of ls, and mended afterwards:
+ * Where h is linear in ls, as in cross entropy, its sum is taken with x - max in
+ * the place of ls, which is known sooner, and mended afterwards:
  *
  *     sum_k h(ls_k) = sum_k h(x_k - max) - log(sum_k exp(x_k - max)) sum_k t_k
  *
@@ -71,8 +71,8 @@ INLINE bool is_softmax(struct row_kind kind)
 	return kind.form == LOSS_ROLE_LOGITS;
 }
 
-/* Are the terms summed in the pass of the exponentials? */
-INLINE bool is_fused(struct row_kind kind)
+/* Are terms taken of x - max, so that of a class its exponential is kept, and not its slope? */
+INLINE bool is_shifted(struct row_kind kind)
 {
 	return kind.dense && kind.linear && is_softmax(kind);
 }

@@ -255,7 +255,7 @@ INLINE vec v_flip_sign(vec x, vec s)
 #define COMPARE(name, a, operator, b, predicate)                                                   \
 	BY_REAL(_mm512_cmp_ps_mask, _mm512_cmp_pd_mask)(a, b, predicate)
 #elif SIMD_SSE2
-/* gcc 12 may fail on what it makes of a comparison that it sees into. */
+/* gcc 12 has internal errors where it rewrites comparisons that it sees into. */
 #define COMPARE(name, a, operator, b, predicate) ((mask)X86_REAL(cmp##name)(a, b))
 #else
 #define COMPARE(name, a, operator, b, predicate) ((a) operator(b))

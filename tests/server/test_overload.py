@@ -78,7 +78,7 @@ class FullQueue(unittest.TestCase):
 
 class Load(unittest.TestCase):
     def test_health_is_never_slow(self):
-        with Server() as server:
+        with Server("--timeout", "10min") as server:
             body = large_body(1000)
             posts = [InBackground(server.post, body) for _ in range(40)]
             slowest = asked = 0
