@@ -298,31 +298,12 @@ INLINE void across_hard(struct rows *g, const struct loss_eval *e, struct row_ki
 
 /* ---- Dense targets -------------------------------------------------------- */
 
-/* What is kept where the gradient will be. */
-enum across_kept { KEPT_NOTHING, KEPT_EXPONENTIALS, KEPT_SLOPES };
-
-INLINE enum across_kept across_kept(const struct loss_eval *e, struct row_kind kind)
-{
-	if (e->out.accumulate[0])
-		return KEPT_NOTHING;
-	return kind.dense && !is_shifted(kind) ? KEPT_SLOPES : KEPT_EXPONENTIALS;
-}
-
-/*
- * Smoothed class indices without weights: linear terms have one slope for all classes but
- * the target, and the sum of x - max is all there is to know.
- */
-struct across_uniform {
-	bool is;
-	real others, own; /* slopes */
-};
-
 /* One row, or a part of one. */
 struct across {
 	const real *x;
 	real *grad; /* NULL: no gradient */
-	enum across_kept kept;
-	struct across_uniform uniform;
+	enum row_kept kept;
+	struct uniform_slopes uniform;
 	int64_t first, c; /* the classes looked at, mostly all */
 	int64_t y;        /* the target, from `first` on */
 	int64_t element;  /* index of class `first` */
@@ -406,26 +387,6 @@ INLINE struct across_sums across_term_sums(const struct across *row, const struc
 	return (struct across_sums){acc_sum(&terms.value), acc_sum(&terms.slope)};
 }
 
-INLINE real across_slope(const struct loss_eval *e, struct row_kind kind,
-			 const struct dense_view *v, real q)
-{
-	struct seen seen = seen_nothing();
-	struct slopes d;
-
-	row_term(v_set(-1), soften(v_set(q), v), v_set(1), &d, e, &seen, kind.term);
-	return d.ls[0];
-}
-
-INLINE struct across_uniform across_uniform(const struct loss_eval *e, struct row_kind kind)
-{
-	const struct dense_view v = dense_view(e);
-
-	if (!is_shifted(kind) || v.q || v.weights || v.factors)
-		return (struct across_uniform){false, 0, 0};
-	return (struct across_uniform){true, across_slope(e, kind, &v, 0),
-				       across_slope(e, kind, &v, 1)};
-}
-
 /*
  * The sums of all terms.  Where x - max is not finite, or their sum too large, each term
  * has a say: one of slope 0 is skipped and not multiplied, others are events.
@@ -433,7 +394,7 @@ INLINE struct across_uniform across_uniform(const struct loss_eval *e, struct ro
 INLINE struct across_sums across_dense_sums(const struct across *row, const struct loss_eval *e,
 					    struct row_kind kind, struct row_sums *sums)
 {
-	const struct across_uniform uniform = row->uniform;
+	const struct uniform_slopes uniform = row->uniform;
 	struct acc acc = acc_zero();
 	double sum, more = (double)uniform.own - (double)uniform.others;
 	int64_t i = 0;
@@ -546,13 +507,13 @@ INLINE void across_uniform_gradient(const struct across *row, const struct loss_
 }
 
 INLINE void across_dense(struct rows *g, int k, const struct loss_eval *e, struct row_kind kind,
-			 struct across_uniform uniform, const real *x, real *grad,
+			 struct uniform_slopes uniform, const real *x, real *grad,
 			 struct row_sums *sums)
 {
 	struct across row = {
 		.x = x,
 		.grad = grad,
-		.kept = across_kept(e, kind),
+		.kept = row_kept(e, kind),
 		.uniform = uniform,
 		.c = e->c,
 		.y = class_of(e, g->first + k),
@@ -606,8 +567,8 @@ INLINE void across_group(const struct loss_eval *e, int64_t first, int n, struct
 	const real *x = (const real *)e->in[0].data + first * e->c;
 	real *grad = e->out.gradients[0] && !sums->scan ? (real *)e->out.gradients[0] + first * e->c
 							: NULL;
-	real *keep = across_kept(e, kind) == KEPT_EXPONENTIALS ? grad : NULL;
-	struct across_uniform uniform = across_uniform(e, kind);
+	real *keep = row_kept(e, kind) == KEPT_EXPONENTIALS ? grad : NULL;
+	struct uniform_slopes uniform = uniform_slopes(e, kind);
 	struct rows g;
 
 	rows_init(&g, e, first, n);

@@ -79,7 +79,6 @@ INLINE struct aim lanes_aim(const struct rows *g, const struct loss_eval *e,
 }
 
 struct lanes_sums {
-	struct exp_acc ex;
 	struct acc value, slope;
 };
 
@@ -142,50 +141,6 @@ INLINE void lanes_exp_sums(struct rows *g, const struct loss_eval *e, const stru
 	for (; k < c; k++)
 		lanes_exp(tile, max, k, 1, keep, &sum);
 	UNROLL for (int r = 0; r < REGS; r++) v_store(g->s_1 + r * LANES, exp_acc_less_1(&sum, r));
-}
-
-/* Exponentials and, if they are linear, terms of x - max. */
-INLINE void lanes_softmax_sums(struct rows *g, const struct loss_eval *e, const struct tile *tile,
-			       struct row_kind kind, struct lanes_sums *of, struct row_sums *sums)
-{
-	const struct dense_view v = dense_view(e);
-	mask noticed = m_none();
-	bool keep = tile->g && !tile->add && is_shifted(kind);
-	vec max[REGS];
-	struct lanes l[REGS];
-
-	UNROLL for (int r = 0; r < REGS; r++)
-	{
-		max[r] = v_load(g->max + r * LANES);
-		l[r].unit = v_load(g->unit + r * LANES);
-		memcpy(&l[r].y, g->y + r * LANES, sizeof l[r].y);
-	}
-	for (int64_t k = 0; k < v.c; k++) {
-		tile_fetch(tile, k);
-		UNROLL for (int r = 0; r < REGS; r++)
-		{
-			vec x_m = tile_load(tile->x + k * tile->step, tile, r) - max[r];
-			vec ex = v_exp_neg(x_m);
-			mask on = v_ne(l[r].unit, v_set(0));
-			struct seen seen = seen_nothing();
-			struct slopes d;
-
-			exp_acc_add(&of->ex, r, ex);
-			if (keep)
-				tile_store(tile->g + k * tile->step, ex, tile, r);
-			if (!is_shifted(kind))
-				continue;
-			struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
-			vec h = row_term(x_m, aim.q, aim.w, &d, e, &seen, kind.term);
-
-			acc_add(&of->value, r, v_and(on, h));
-			acc_add(&of->slope, r, v_and(on, d.ls));
-			noticed = m_or(noticed, m_and(seen.any, on));
-		}
-	}
-	UNROLL for (int r = 0; r < REGS; r++)
-		v_store(g->s_1 + r * LANES, exp_acc_less_1(&of->ex, r));
-	sums->seen = m_or(sums->seen, noticed);
 }
 
 /* ---- Hard targets --------------------------------------------------------- */
@@ -260,13 +215,14 @@ INLINE vec lanes_log(const struct tile *tile, const struct lanes *l, struct row_
 	return is_softmax(kind) ? (x - l->max) - l->log_sum : plain_log(x, kind.form, seen);
 }
 
+/* Sums of the terms, of x - max if they are shifted. */
 INLINE void lanes_term_sums(const struct rows *g, const struct loss_eval *e,
 			    const struct tile *tile, const struct lanes *l, struct row_kind kind,
 			    struct lanes_sums *of, struct row_sums *sums)
 {
 	const struct dense_view v = dense_view(e);
 	mask noticed = m_none();
-	bool keep = tile->g && !tile->add;
+	bool keep = tile->g && row_kept(e, kind) == KEPT_SLOPES;
 
 	for (int64_t k = 0; k < v.c; k++)
 		UNROLL for (int r = 0; r < REGS; r++)
@@ -274,7 +230,9 @@ INLINE void lanes_term_sums(const struct rows *g, const struct loss_eval *e,
 			struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
 			mask on = v_ne(l[r].unit, v_set(0));
 			struct seen seen = seen_nothing();
-			vec ls = lanes_log(tile, &l[r], kind, k, r, &seen);
+			vec ls = is_shifted(kind)
+					 ? tile_load(tile->x + k * tile->step, tile, r) - l[r].max
+					 : lanes_log(tile, &l[r], kind, k, r, &seen);
 			struct slopes d;
 			vec h = row_term(ls, aim.q, aim.w, &d, e, &seen, kind.term);
 
@@ -285,6 +243,43 @@ INLINE void lanes_term_sums(const struct rows *g, const struct loss_eval *e,
 				tile_store(tile->g + k * tile->step, d.ls, tile, r);
 		}
 	sums->seen = m_or(sums->seen, noticed);
+}
+
+/*
+ * The same of uniform slopes: all there is to know is the sum of x - max, and that of the
+ * target.  Returns whether they are finite; if not, each term has a say.
+ */
+INLINE bool lanes_uniform_sums(struct rows *g, const struct loss_eval *e, const struct tile *tile,
+			       const struct lanes *l, struct uniform_slopes uniform,
+			       struct lanes_sums *of)
+{
+	const vec more_classes = v_set((real)(e->c - 1));
+	struct acc sum = acc_zero();
+	mask finite = m_not(m_none());
+
+	lanes_targets(g, tile);
+	lanes_targets_less_max(g);
+	for (int64_t k = 0; k < e->c; k++)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			vec x_m = tile_load(tile->x + k * tile->step, tile, r) - l[r].max;
+
+			acc_add(&sum, r, v_and(v_ne(l[r].unit, v_set(0)), x_m));
+		}
+	UNROLL for (int r = 0; r < REGS; r++)
+	{
+		mask on = v_ne(l[r].unit, v_set(0));
+		vec others = v_and(on, v_set(uniform.others)), own = v_and(on, v_set(uniform.own));
+		vec target = v_and(on, v_load(g->x_m + r * LANES));
+
+		finite = m_and(finite, v_isfinite(acc_round(&sum, r)));
+		acc_add(&sum, r, -target);
+		acc_add_scaled(&of->value, &sum, r, others);
+		acc_add_mul(&of->value, r, own, target);
+		acc_add_mul(&of->slope, r, others, more_classes);
+		acc_add(&of->slope, r, own);
+	}
+	return m_all(finite);
 }
 
 INLINE void lanes_elements(const struct rows *g, const struct loss_eval *e, const struct tile *tile,
@@ -309,8 +304,7 @@ INLINE void lanes_dense_gradient(const struct rows *g, const struct loss_eval *e
 {
 	const struct dense_view v = dense_view(e);
 	vec poison = v_set(0);
-	bool exp_kept = is_shifted(kind) && !tile->add,
-	     slope_kept = !is_shifted(kind) && !tile->add;
+	const enum row_kept is_kept = row_kept(e, kind);
 
 	for (int64_t k = 0; k < v.c; k++)
 		UNROLL for (int r = 0; r < REGS; r++)
@@ -325,8 +319,8 @@ INLINE void lanes_dense_gradient(const struct rows *g, const struct loss_eval *e
 				.other = v_load(g->other + r * LANES),
 			};
 
-			a.ex = exp_kept ? kept : v_exp_neg(a.x - l[r].max);
-			if (!slope_kept) {
+			a.ex = is_kept == KEPT_EXPONENTIALS ? kept : v_exp_neg(a.x - l[r].max);
+			if (is_kept != KEPT_SLOPES) {
 				struct aim aim = lanes_aim(g, e, &v, tile, &l[r], k, r);
 
 				row_term(lanes_log(tile, &l[r], kind, k, r, &seen), aim.q, aim.w,
@@ -341,9 +335,34 @@ INLINE void lanes_dense_gradient(const struct rows *g, const struct loss_eval *e
 	sums->poison += poison;
 }
 
-INLINE void lanes_dense(struct rows *g, const struct loss_eval *e, const struct tile *tile,
-			struct row_kind kind, struct lanes_sums *of, struct row_sums *sums)
+/* The same where exponentials are kept and all slopes but one are the same. */
+INLINE void lanes_uniform_gradient(const struct rows *g, const struct loss_eval *e,
+				   const struct tile *tile, const struct lanes *l,
+				   struct uniform_slopes uniform, struct row_sums *sums)
 {
+	const vec scale = v_set((real)e->gradient_scale);
+	const vec others = v_set(uniform.others), own = v_set(uniform.own);
+	vec poison = v_set(0);
+
+	for (int64_t k = 0; k < e->c; k++)
+		UNROLL for (int r = 0; r < REGS; r++)
+		{
+			real *to = tile->g + k * tile->step;
+			mask target = v_eq_int(l[r].y, v_set_int((real_int)k));
+			vec out = v_fma(tile_load(to, tile, r), v_load(g->other + r * LANES),
+					v_select(target, own, others));
+
+			out = v_and(v_ne(l[r].unit, v_set(0)), out * (l[r].unit * scale));
+			poison = v_fma(out, v_set(0), poison);
+			tile_store(to, out, tile, r);
+		}
+	sums->poison += poison;
+}
+
+INLINE void lanes_dense(struct rows *g, const struct loss_eval *e, const struct tile *tile,
+			struct row_kind kind, struct uniform_slopes uniform, struct row_sums *sums)
+{
+	struct lanes_sums of = {acc_zero(), acc_zero()};
 	struct acc loss = acc_zero();
 	struct lanes l[REGS];
 
@@ -354,23 +373,27 @@ INLINE void lanes_dense(struct rows *g, const struct loss_eval *e, const struct 
 		memcpy(&l[r].y, g->y + r * LANES, sizeof l[r].y);
 		l[r].log_sum = is_softmax(kind) ? v_log1p(v_load(g->s_1 + r * LANES)) : v_set(0);
 	}
-	if (!is_shifted(kind))
-		lanes_term_sums(g, e, tile, l, kind, of, sums);
+	if (!uniform.is || !lanes_uniform_sums(g, e, tile, l, uniform, &of)) {
+		of = (struct lanes_sums){acc_zero(), acc_zero()};
+		lanes_term_sums(g, e, tile, l, kind, &of, sums);
+	}
 	UNROLL for (int r = 0; r < REGS; r++)
 	{
 		mask on = v_ne(l[r].unit, v_set(0));
 
 		if (is_shifted(kind))
-			acc_add_scaled(&of->value, &of->slope, r, -v_and(on, l[r].log_sum));
-		acc_add_scaled(&loss, &of->value, r, l[r].unit);
+			acc_add_scaled(&of.value, &of.slope, r, -v_and(on, l[r].log_sum));
+		acc_add_scaled(&loss, &of.value, r, l[r].unit);
 		v_store(g->loss + r * LANES, acc_round(&loss, r));
-		acc_divide_by_1_plus(&of->slope, r, v_load(g->s_1 + r * LANES));
-		v_store(g->other + r * LANES, v_and(on, -acc_round(&of->slope, r)));
+		acc_divide_by_1_plus(&of.slope, r, v_load(g->s_1 + r * LANES));
+		v_store(g->other + r * LANES, v_and(on, -acc_round(&of.slope, r)));
 	}
 	UNROLL for (int i = 0; i < DVEC_REGS; i++) sums->sum.v[i] += loss.v[i];
 	if (wants_elements(e, sums))
 		lanes_elements(g, e, tile, l, kind, sums);
-	if (tile->g)
+	if (tile->g && uniform.is && row_kept(e, kind) == KEPT_EXPONENTIALS)
+		lanes_uniform_gradient(g, e, tile, l, uniform, sums);
+	else if (tile->g)
 		lanes_dense_gradient(g, e, tile, l, kind, sums);
 }
 
@@ -381,21 +404,20 @@ INLINE void lanes_dense(struct rows *g, const struct loss_eval *e, const struct 
 INLINE void lanes_tiles(const struct loss_eval *e, struct rows *g, const struct tile *tile,
 			int tiles, struct row_kind kind, struct row_sums *sums)
 {
-	for (int t = 0; t < tiles; t++) {
-		struct lanes_sums of = {exp_acc_zero(), acc_zero(), acc_zero()};
+	const bool keep = row_kept(e, kind) == KEPT_EXPONENTIALS;
+	const struct uniform_slopes uniform = uniform_slopes(e, kind);
 
+	for (int t = 0; t < tiles; t++) {
 		if (is_softmax(kind)) {
 			lanes_max(&g[t], e, &tile[t]);
 			rows_find_masked(&g[t], e, &sums->flags);
 		}
 		if (!kind.dense)
 			lanes_targets(&g[t], &tile[t]);
-		if (is_softmax(kind) && kind.dense)
-			lanes_softmax_sums(&g[t], e, &tile[t], kind, &of, sums);
-		else if (is_softmax(kind))
-			lanes_exp_sums(&g[t], e, &tile[t], tile[t].g && !tile[t].add);
+		if (is_softmax(kind))
+			lanes_exp_sums(&g[t], e, &tile[t], tile[t].g && keep);
 		if (kind.dense)
-			lanes_dense(&g[t], e, &tile[t], kind, &of, sums);
+			lanes_dense(&g[t], e, &tile[t], kind, uniform, sums);
 	}
 	for (int t = 0; t < tiles && !kind.dense; t++) {
 		if (is_softmax(kind))

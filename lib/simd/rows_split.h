@@ -37,7 +37,7 @@ INLINE struct across chunk_row(const struct loss_eval *e, struct row_kind kind,
 	return (struct across){
 		.x = (const real *)e->in[0].data + element,
 		.grad = e->out.gradients[0] ? (real *)e->out.gradients[0] + element : NULL,
-		.uniform = across_uniform(e, kind),
+		.uniform = uniform_slopes(e, kind),
 		.first = chunk->begin,
 		.c = chunk->c,
 		.y = y >= 0 ? y - chunk->begin : -1,

@@ -434,6 +434,45 @@ INLINE vec dense_gradient(const struct dense *a, struct row_kind kind, real scal
 	return v_and(v_ne(a->unit, v_set(0)), g * (a->unit * v_set(scale)));
 }
 
+/* What is kept where the gradient will be. */
+enum row_kept { KEPT_NOTHING, KEPT_EXPONENTIALS, KEPT_SLOPES };
+
+INLINE enum row_kept row_kept(const struct loss_eval *e, struct row_kind kind)
+{
+	if (e->out.accumulate[0])
+		return KEPT_NOTHING;
+	return kind.dense && !is_shifted(kind) ? KEPT_SLOPES : KEPT_EXPONENTIALS;
+}
+
+/*
+ * Smoothed class indices without weights: linear terms have one slope for all classes but
+ * the target, and the sum of x - max is all there is to know.
+ */
+struct uniform_slopes {
+	bool is;
+	real others, own; /* slopes */
+};
+
+INLINE real slope_of_target(const struct loss_eval *e, struct row_kind kind,
+			    const struct dense_view *v, real q)
+{
+	struct seen seen = seen_nothing();
+	struct slopes d;
+
+	row_term(v_set(-1), soften(v_set(q), v), v_set(1), &d, e, &seen, kind.term);
+	return d.ls[0];
+}
+
+INLINE struct uniform_slopes uniform_slopes(const struct loss_eval *e, struct row_kind kind)
+{
+	const struct dense_view v = dense_view(e);
+
+	if (!is_shifted(kind) || v.q || v.weights || v.factors)
+		return (struct uniform_slopes){false, 0, 0};
+	return (struct uniform_slopes){true, slope_of_target(e, kind, &v, 0),
+				       slope_of_target(e, kind, &v, 1)};
+}
+
 /* ---- Builds --------------------------------------------------------------- */
 
 #include "rows_across.h"
