@@ -814,7 +814,7 @@ INLINE vec acc_round(const struct acc *a, int r)
 	return (vec)_mm256_set_m128(_mm256_cvtpd_ps((__m256d)a->v[2 * r + 1]),
 				    _mm256_cvtpd_ps((__m256d)a->v[2 * r]));
 #else
-	vec v;
+	vec v = v_set(0);
 	UNROLL for (int i = 0; i < LANES; i++) v[i] =
 		(real)a->v[2 * r + i / DVEC_LANES][i % DVEC_LANES];
 	return v;
