@@ -254,15 +254,15 @@ $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/r
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIBS_server)
 
-.PHONY: describe ulp bench bench-deps diagnose-bench
+.PHONY: describe ulp ulp-losses bench bench-deps diagnose-bench
 describe: $(B)/tests/describe ## write api/openapi.json and the README's tables anew
 	@tests/describe.sh write $<
 
 ulp: $(B)/tests/ulp ## the accuracy of the elementary functions, over every float32
 	$< --full
 
-ulp-losses: $(B)/lossd ## the accuracy of the float32 losses, over golden cases drawn anew; NAME="l1 mse" measures only these
-	/usr/bin/python3 -B tests/golden/measure.py $< $(NAME)
+ulp-losses: $(B)/lossd ## the accuracy of the float32 losses, over golden cases drawn anew; LOSS="l1 mse" measures only these
+	/usr/bin/python3 -B tests/golden/measure.py $< $(LOSS)
 
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 bench: $(BENCH) $(B)/lossd ## speed beside the peers and the limits; PART="requests numbers" runs only these

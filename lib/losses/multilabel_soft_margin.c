@@ -14,7 +14,7 @@ INLINE vec binary(const vec *in, vec *dx)
 	struct seen seen = seen_nothing();
 	struct binary_costs cost;
 
-	return binary_of_logits(in[0], binary_small(in[0]), in[1], v_set(1) - in[1], v_set(1), dx,
+	return binary_of_logits(in[0], v_exp_neg_abs(in[0]), in[1], v_set(1) - in[1], v_set(1), dx,
 				&cost, &seen);
 }
 

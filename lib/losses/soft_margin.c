@@ -10,7 +10,7 @@
 INLINE vec first(const vec *in, const struct loss_eval *e)
 {
 	(void)e;
-	return v_exp_neg(v_neg_abs(in[0] * in[1]));
+	return v_exp_neg_abs(in[0] * in[1]);
 }
 
 INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)

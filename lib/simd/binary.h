@@ -26,17 +26,11 @@ struct binary_logit {
 	mask negative;
 };
 
-/* exp(-|x|) */
-INLINE vec binary_small(vec x)
-{
-	return v_exp_neg(v_neg_abs(x));
-}
-
 /* What comes first of a loss whose first input is a logit. */
 INLINE vec binary_first(const vec *in, const struct loss_eval *e)
 {
 	(void)e;
-	return binary_small(in[0]);
+	return v_exp_neg_abs(in[0]);
 }
 
 INLINE struct binary_logit binary_logit_of(vec x, vec small)

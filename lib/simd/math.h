@@ -242,7 +242,13 @@ INLINE vec v_exp_neg(vec x)
 	return v_exp_neg_join(v_exp_neg_poly(v_exp_neg_reduce(x)));
 }
 
-/* The same of n x at once, 4 at most, step by step. */
+/* exp(-|x|) */
+INLINE vec v_exp_neg_abs(vec x)
+{
+	return v_exp_neg(v_neg_abs(x));
+}
+
+/* v_exp_neg of n x at once, 4 at most, step by step. */
 INLINE void v_exp_neg_each(vec *x, int n)
 {
 	struct v_reduced reduced[4];
@@ -415,7 +421,7 @@ MATH vec v_log1p(vec x)
 MATH vec v_sigmoid(vec x)
 {
 	const vec one = v_set(R(1));
-	const vec e = v_exp_neg(v_neg_abs(x));
+	const vec e = v_exp_neg_abs(x);
 	return v_select(v_lt(x, v_set(0)), e, one) / (one + e);
 }
 
@@ -455,7 +461,7 @@ INLINE vec v_log1p_unit(vec e)
 /* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), 2.2 ULP. */
 MATH vec v_softplus(vec x)
 {
-	return v_max(v_set(0), x) + v_log1p_unit(v_exp_neg(v_neg_abs(x)));
+	return v_max(v_set(0), x) + v_log1p_unit(v_exp_neg_abs(x));
 }
 
 /* log(sigmoid(x)) = -softplus(-x), 2.2 ULP. */

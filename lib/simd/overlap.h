@@ -36,7 +36,7 @@ INLINE struct overlap_run overlap_run_of(const struct loss_eval *e, int64_t chun
  */
 INLINE vec overlap_pack(vec x)
 {
-	vec small = binary_small(x);
+	vec small = v_exp_neg_abs(x);
 
 	return v_flip_sign(small / (v_set(1) + small), x);
 }

@@ -476,7 +476,16 @@ INLINE void across_dense_gradient(const struct across *row, const struct loss_ev
 	sums->poison += poison;
 }
 
-/* The same where exponentials are kept and all slopes but one are the same. */
+/* The same of n classes whose exponentials are kept and whose slopes are the same. */
+INLINE void across_uniform_step(real *grad, int n, vec by, vec slope, vec unit, vec *poison)
+{
+	vec out = v_fma(v_load_n(grad, n, 0), by, slope) * unit;
+
+	*poison = v_fma(out, v_set(0), *poison);
+	v_store_n(grad, out, n);
+}
+
+/* Of a row in which all slopes but one are the same. */
 INLINE void across_uniform_gradient(const struct across *row, const struct loss_eval *e, real other,
 				    struct row_sums *sums)
 {
@@ -488,19 +497,10 @@ INLINE void across_uniform_gradient(const struct across *row, const struct loss_
 
 	if (has_own)
 		own = v_fma(v_set(row->grad[row->y]), by, v_set(row->uniform.own)) * unit;
-	for (; i + LANES <= row->c; i += LANES) {
-		vec out = v_fma(v_load(row->grad + i), by, others) * unit;
-
-		poison = v_fma(out, v_set(0), poison);
-		v_store(row->grad + i, out);
-	}
-	if (i < row->c) {
-		int n = (int)(row->c - i);
-		vec out = v_fma(v_load_n(row->grad + i, n, 0), by, others) * unit;
-
-		poison = v_fma(out, v_set(0), poison);
-		v_store_n(row->grad + i, out, n);
-	}
+	for (; i + LANES <= row->c; i += LANES)
+		across_uniform_step(row->grad + i, LANES, by, others, unit, &poison);
+	if (i < row->c)
+		across_uniform_step(row->grad + i, (int)(row->c - i), by, others, unit, &poison);
 	if (has_own)
 		row->grad[row->y] = own[0];
 	sums->poison += v_fma(own, v_set(0), poison);
