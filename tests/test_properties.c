@@ -6,6 +6,7 @@
  *                  the outputs held before
  *   no step aside  guard pages before and behind every input and output, at
  *                  every size around a vector, with values of every kind
+ *   sums           a reduced loss is the sum of the unreduced ones
  *   promises       accumulate adds, scale multiplies, only what is asked for
  *                  is written
  */
@@ -417,6 +418,52 @@ START_TEST(gradients_do_not_change_values)
 }
 END_TEST
 
+/* ---- Reductions ----------------------------------------------------------- */
+
+/* A sum, which a loss may take another way than loss by loss, beside the losses. */
+static void sums_its_losses(const struct question *question, enum loss_dtype dtype, void *context)
+{
+	struct question each = *question, all = *question;
+	struct evaluation losses, sum;
+	long double want = 0, size = 0, bound;
+	int *compared = context;
+
+	each.spec.common.reduction = LOSS_NONE;
+	all.spec.common.reduction = LOSS_SUM;
+	ck_assert(!evaluation_init(&losses, &each, dtype, MEMORY_PLAIN));
+	ck_assert(!evaluation_init(&sum, &all, dtype, MEMORY_PLAIN));
+	ck_assert(!evaluation_run(&losses));
+	ck_assert(!evaluation_run(&sum));
+	for (int64_t i = 0; i < losses.losses_count; i++) {
+		double loss = evaluation_get(&losses, losses.out.losses, i);
+
+		want += loss;
+		size += fabsl(loss);
+	}
+	/* A sum of float64 is rounded about as often as a lane has numbers. */
+	bound = size * (dtype == LOSS_FLOAT32 ? 0x2p-23L : 0x8p-52L);
+	ck_assert_msg(fabsl(sum.result.sum - want) <= bound,
+		      "%s: a sum of %.17g, and losses of %.17Lg", describe(question, dtype),
+		      sum.result.sum, want);
+	evaluation_release(&losses);
+	evaluation_release(&sum);
+	++*compared;
+}
+
+START_TEST(a_sum_is_that_of_its_losses)
+{
+	const struct loss *loss = loss_at((size_t)_i);
+	uint32_t both = 1 << LOSS_NONE | 1 << LOSS_SUM;
+	struct draw wide = {.loss = loss, .rank = 2, .shape = {9, 131}};
+	int compared = 0;
+
+	if ((loss->reductions & both) != both)
+		return;
+	every_variety(wide, sums_its_losses, &compared);
+	ck_assert_int_gt(compared, 0);
+}
+END_TEST
+
 /* ---- Ties ----------------------------------------------------------------- */
 
 enum { TIED = 3 * 16384 + 5, TIED_POSITIVES = 9000 };
@@ -631,6 +678,7 @@ Suite *properties_suite(void)
 	tcase_add_loop_test(outputs, what_outputs_held_does_not_matter, 0, losses);
 	tcase_add_loop_test(outputs, accumulate_adds_and_scale_multiplies, 0, losses);
 	tcase_add_loop_test(outputs, gradients_do_not_change_values, 0, losses);
+	tcase_add_loop_test(outputs, a_sum_is_that_of_its_losses, 0, losses);
 	tcase_add_test(order, of_equal_losses_the_first_count);
 	tcase_add_test(isa, every_instruction_set);
 	tcase_add_test(cases(suite, "digests"), digests);

@@ -10,18 +10,6 @@
  */
 #include "../simd/binary.h"
 
-INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
-{
-	vec y = in[1];
-	struct binary_costs cost;
-	vec loss = binary_of_logits(in[0], in[ELEMENT_FIRST], y, v_set(1) - y, v_set(1), &grad[0],
-				    &cost, seen);
-
-	(void)e;
-	grad[1] = -in[0];
-	return loss;
-}
-
 INLINE vec of_weighted(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	vec pos_weight = in[2], on_1 = pos_weight * in[1], on_0 = v_set(1) - in[1];
@@ -34,7 +22,7 @@ INLINE vec of_weighted(const vec *in, vec *grad, const struct loss_eval *e, stru
 	return loss;
 }
 
-ELEMENT_FORM_IN_TWO(logits, 2, binary_first, of_logits)
+BINARY_FORM(logits)
 ELEMENT_FORM_IN_TWO(weighted, 3, binary_first, of_weighted)
 
 static void block_of(const struct loss_eval *e, int64_t block, struct loss_partial *out)

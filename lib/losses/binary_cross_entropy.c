@@ -23,19 +23,7 @@ INLINE vec of_probs(const vec *in, vec *grad, const struct loss_eval *e, struct 
 	return loss;
 }
 
-INLINE vec of_logits(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
-{
-	vec y = in[1];
-	struct binary_costs cost;
-	vec loss = binary_of_logits(in[0], in[ELEMENT_FIRST], y, v_set(1) - y, v_set(1), &grad[0],
-				    &cost, seen);
-
-	(void)e;
-	grad[1] = cost.of_1 - cost.of_0;
-	return loss;
-}
-
-ELEMENT_FORM_IN_TWO(logits, 2, binary_first, of_logits)
+BINARY_FORM(logits)
 ELEMENT_FORM(probs, 2, of_probs)
 
 const struct loss_kernels LOSS_KERNELS(binary_cross_entropy) = {

@@ -68,7 +68,8 @@ INLINE void put_slopes(vec *grad, vec slope)
 /* on_1 sp(-h) + on_0 sp(h), where on_1 + on_0 is 1; either may be negative. */
 INLINE vec judged(struct v_pair h, vec on_1, vec on_0, vec *dh)
 {
-	struct binary_logit b = binary_logit_of(h.high, v_exp_neg_abs(h.high));
+	vec small = v_exp_neg_abs(h.high);
+	struct binary_logit b = binary_logit_of(h.high, small, v_log1p_unit(small));
 	vec loss = times_or_zero(on_1, b.cost.of_1) + times_or_zero(on_0, b.cost.of_0);
 	vec slope = on_0 * b.prob_1 - on_1 * b.prob_0;
 

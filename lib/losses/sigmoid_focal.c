@@ -26,47 +26,79 @@ struct sigmoid_focal_params {
 INLINE vec power_of_halves(vec u, real gamma)
 {
 	int whole = (int)gamma;
-	vec power = v_set(1);
+	vec power = whole > 0 ? u : v_set(1);
 
-	for (int i = 0; i < whole; i++)
+	for (int i = 1; i < whole; i++)
 		power = power * u;
 	return gamma == (real)whole ? power : power * v_sqrt(u);
 }
 
-/* With what binary_of_logits() has: near, far and small. */
+INLINE vec power_of(vec u, real gamma, bool halves)
+{
+	return halves ? power_of_halves(u, gamma) : v_pow_pos(u, v_set(gamma));
+}
+
+/* Soft targets, and logits that are infinite or NaN, where the short form below may
+ * multiply 0 by infinity. */
+INLINE vec focal_of_any(vec x, vec y, vec small, vec *dx, const struct loss_eval *e, bool halves,
+			struct seen *seen)
+{
+	const struct sigmoid_focal_params *p = loss_params_of(e);
+	const real gamma = (real)p->gamma;
+	vec one = v_set(1), rest = one - y, slope, bce, dbce, ratio, power;
+	struct binary_logit b = binary_logit_of(x, small, v_log1p_unit(small));
+	/* The sides changed round where x < 0, as in binary_of_logits(). */
+	vec near = v_select(b.negative, y, rest), far = v_select(b.negative, rest, y);
+	vec miss = v_fma(far, small, near), hit = v_fma(near, small, far);
+	vec u = miss / (one + small);
+	mask soft = v_ne(near * far, v_set(0)), finite = v_isfinite(x);
+
+	power = power_of(u, gamma, halves);
+	see_nonfinite(seen, LOSS_EVENT_DOMAIN, m_and(v_lt(u, v_set(0)), v_isnan(power)));
+	if (p->alpha.set)
+		power = power * v_fma(v_set((real)p->alpha.value), y,
+				      v_set((real)(1 - p->alpha.value)) * rest);
+	/* p (1 - p) / u: of hard targets, 1 - u */
+	ratio = v_select(soft, small / (miss * (one + small)), hit * b.larger);
+	slope = v_set(gamma) * (rest - y) * ratio;
+	bce = v_select(finite, v_fma(v_abs(x), near, b.rest),
+		       times_or_zero(y, b.cost.of_1) + times_or_zero(rest, b.cost.of_0));
+	dbce = v_flip_sign(v_fma(-far, small, near) * b.larger, x);
+	*dx = v_select(finite, power * v_fma(slope, bce, dbce),
+		       times_or_zero(power, times_or_zero(slope, bce) + dbce));
+	return v_select(finite, power * bce, times_or_zero(power, bce));
+}
+
+/*
+ * Of targets 0 and 1, with p_t of the two probabilities the larger where the
+ * sign of x is the target's:
+ *
+ *   dl/dx = (1 - 2 y) a_t u^gamma (gamma p_t bce + u)
+ */
 INLINE vec focal(const vec *in, vec *grad, const struct loss_eval *e, bool halves,
 		 struct seen *seen)
 {
 	const struct sigmoid_focal_params *p = loss_params_of(e);
 	const real gamma = (real)p->gamma;
-	vec x = in[0], y = in[1], one = v_set(1), rest = one - y;
-	struct binary_logit b = binary_logit_of(x, in[ELEMENT_FIRST]);
-	/* The sides changed round where x < 0, as in binary_of_logits(). */
-	vec near = v_select(b.negative, y, rest), far = v_select(b.negative, rest, y);
-	vec miss = v_fma(far, b.small, near), hit = v_fma(near, b.small, far);
-	vec u = miss / (one + b.small), bce = v_fma(v_abs(x), near, b.rest);
-	vec dbce = v_flip_sign(v_fma(-far, b.small, near) * b.larger, x);
-	/* p (1 - p) / u: of hard targets, 1 - u */
-	vec ratio = hit * b.larger;
-	vec power = halves ? power_of_halves(u, gamma) : v_pow_pos(u, v_set(gamma));
-	mask soft = v_ne(near * far, v_set(0)), odd = m_not(v_isfinite(x));
+	const vec zero = v_set(0), one = v_set(1);
+	vec x = in[0], y = in[1], small = in[ELEMENT_FIRST], loss;
+	mask positive = v_eq(y, one), hard = m_or(positive, v_eq(y, zero));
+	mask any = m_not(m_and(hard, v_lt(zero, small)));
+	vec larger = one / (one + small), smaller = small * larger, rest = v_log1p_unit(small);
+	mask wrong = v_is_signed(v_select(positive, x, -x));
+	vec u = v_select(wrong, larger, smaller), p_t = v_select(wrong, smaller, larger);
+	vec bce = v_select(wrong, rest + v_abs(x), rest), power = power_of(u, gamma, halves);
 
-	see_nonfinite(seen, LOSS_EVENT_DOMAIN, m_and(v_lt(u, v_set(0)), v_isnan(power)));
-	if (m_any(soft))
-		ratio = v_select(soft, b.small / (miss * (one + b.small)), ratio);
 	if (p->alpha.set)
-		power = power * v_fma(v_set((real)p->alpha.value), y,
-				      v_set((real)(1 - p->alpha.value)) * rest);
+		power = power * v_select(positive, v_set((real)p->alpha.value),
+					 v_set((real)(1 - p->alpha.value)));
+	loss = power * bce;
+	grad[0] = v_fma(v_set(gamma) * bce, p_t, u) * v_select(positive, -power, power);
+	if (__builtin_expect(m_any(any), 0)) {
+		vec dx, of_any = focal_of_any(x, y, small, &dx, e, halves, seen);
 
-	vec slope = v_set(gamma) * (rest - y) * ratio, loss = power * bce;
-
-	grad[0] = power * v_fma(slope, bce, dbce);
-	/* Infinite and NaN logits, where the above may multiply 0 by infinity. */
-	if (__builtin_expect(m_any(odd), 0)) {
-		bce = times_or_zero(y, b.cost.of_1) + times_or_zero(rest, b.cost.of_0);
-		loss = v_select(odd, times_or_zero(power, bce), loss);
-		grad[0] = v_select(odd, times_or_zero(power, times_or_zero(slope, bce) + dbce),
-				   grad[0]);
+		loss = v_select(any, of_any, loss);
+		grad[0] = v_select(any, dx, grad[0]);
 	}
 	return loss;
 }

@@ -13,6 +13,7 @@ INLINE vec first(const vec *in, const struct loss_eval *e)
 	return v_exp_neg_abs(in[0] * in[1]);
 }
 
+/* But for log(1 + first). */
 INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
 	const vec one = v_set(1), zero = v_set(0);
@@ -24,10 +25,10 @@ INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct s
 	(void)e;
 	grad[0] = v_select(right, zero, -y * miss);
 	grad[1] = v_select(right, zero, -x * miss);
-	return v_max(zero, -agreement) + v_log1p_unit(small);
+	return v_max(zero, -agreement);
 }
 
-ELEMENT_LOSS_IN_TWO(soft_margin, INPUT, 2, first, element)
+ELEMENT_LOSS_PLUS_LOG1P(soft_margin, INPUT, 2, first, element)
 
 #if LOSS_DESCRIBES
 const struct loss loss_described_soft_margin = {

@@ -33,10 +33,10 @@ INLINE vec binary_first(const vec *in, const struct loss_eval *e)
 	return v_exp_neg_abs(in[0]);
 }
 
-INLINE struct binary_logit binary_logit_of(vec x, vec small)
+/* `rest` is log(1 + small), or 0 where somebody else adds it. */
+INLINE struct binary_logit binary_logit_of(vec x, vec small, vec rest)
 {
 	const vec zero = v_set(0), one = v_set(1);
-	vec rest = v_log1p_unit(small);
 	vec larger = one / (one + small), smaller = small * larger;
 	mask negative = v_is_signed(x);
 
@@ -70,10 +70,10 @@ INLINE vec binary_of_odd_logits(struct binary_costs cost, vec on_1, vec on_0, st
  *
  * `both` is on_0 + on_1, which callers may know to be 1.
  */
-INLINE vec binary_of_logits(vec x, vec small, vec on_1, vec on_0, vec both, vec *dx,
+INLINE vec binary_with_rest(vec x, vec small, vec rest, vec on_1, vec on_0, vec both, vec *dx,
 			    struct binary_costs *costs, struct seen *seen)
 {
-	struct binary_logit b = binary_logit_of(x, small);
+	struct binary_logit b = binary_logit_of(x, small, rest);
 	vec near = v_select(b.negative, on_1, on_0), far = v_select(b.negative, on_0, on_1);
 	vec slope = v_fma(-far, b.small, near) / (v_set(1) + b.small);
 	vec loss = v_fma(v_abs(x), near, both * b.rest);
@@ -85,6 +85,26 @@ INLINE vec binary_of_logits(vec x, vec small, vec on_1, vec on_0, vec both, vec 
 		loss = v_select(odd, binary_of_odd_logits(b.cost, on_1, on_0, seen), loss);
 	return loss;
 }
+
+INLINE vec binary_of_logits(vec x, vec small, vec on_1, vec on_0, vec both, vec *dx,
+			    struct binary_costs *costs, struct seen *seen)
+{
+	return binary_with_rest(x, small, v_log1p_unit(small), on_1, on_0, both, dx, costs, seen);
+}
+
+/* Of a logit and a target, but for log(1 + small). */
+INLINE vec binary_element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
+{
+	vec x = in[0], y = in[1], one = v_set(1);
+	struct binary_costs cost;
+
+	(void)e;
+	grad[1] = -x;
+	return binary_with_rest(x, in[ELEMENT_FIRST], v_set(0), y, one - y, one, &grad[0], &cost,
+				seen);
+}
+
+#define BINARY_FORM(id) ELEMENT_FORM_PLUS_LOG1P(id, 2, binary_first, binary_element)
 
 /* A probability, with PyTorch's clamps: logs no less than -100, and
  * p (1 - p) no less than 1e-12 under the gradient. */

@@ -16,7 +16,9 @@
  *
  *     INLINE vec first(const vec *in, const struct loss_eval *e)
  *
- * What it returns is in[ELEMENT_FIRST] for the function.
+ * What it returns is in[ELEMENT_FIRST] for the function.  Where the loss is
+ * log(1 + first) more than what the function answers, the driver adds that, and a
+ * sum of many needs few logarithms.
  *
  * Inputs that multiply the finished loss (weight, sample_weight, mask) never
  * reach the function.  A factor of 0 selects: neither value nor gradient of
@@ -70,13 +72,19 @@ struct element_sums {
 	mask seen;
 };
 
-/* A build of the loop; constant wherever it is passed. */
-struct element_kind {
+/* A form of a loss. */
+struct element_form {
 	int inputs;
-	enum element_grads grads;
-	bool factored;
 	element_first_fn *first; /* or NULL */
 	element_fn *element;
+	bool plus_log1p; /* the loss is log(1 + first) more, first within [0, 1] */
+};
+
+/* A build of the loop; constant wherever it is passed. */
+struct element_kind {
+	struct element_form form;
+	enum element_grads grads;
+	bool factored;
 };
 
 /* Chunks with factors and the last elements of any chunk: rarer, so compiled
@@ -85,8 +93,12 @@ typedef void factored_fn(const struct loss_eval *e, const struct element_chunk *
 			 struct element_sums *sums);
 
 /* What the main loop takes at once: the operations of one vec wait for one
- * another, and those of a second one fill the time. */
-enum { ELEMENT_STEP = GROUP > 2 * LANES ? GROUP : 2 * LANES };
+ * another, and those of a second one fill the time.  And what it leaves over is
+ * less than ELEMENT_WHOLE everywhere. */
+enum { ELEMENT_STEP = GROUP > 2 * LANES ? GROUP : 2 * LANES, ELEMENT_WHOLE = 2 * GROUP };
+
+/* How many numbers the sum of log(1 + first) takes together. */
+enum { ELEMENT_FOLD = 8 };
 
 /* A vec of the gradient with respect to input k, at offset `at`. */
 INLINE void element_store(const struct element_chunk *chunk, int k, int64_t at, vec g)
@@ -111,13 +123,13 @@ INLINE void element_load(const struct element_chunk *chunk, int64_t at, int inpu
 
 /* The first part of n elements, a multiple of LANES. */
 INLINE void element_first(const struct loss_eval *e, const struct element_chunk *chunk, int64_t n,
-			  struct element_kind kind, real *first)
+			  struct element_form form, real *first)
 {
-	for (int64_t i = 0; i < n && kind.first; i += LANES) {
+	for (int64_t i = 0; i < n && form.first; i += LANES) {
 		vec in[ELEMENT_SLOTS];
 
-		element_load(chunk, i, kind.inputs, in);
-		v_store(first + i, kind.first(in, e));
+		element_load(chunk, i, form.inputs, in);
+		v_store(first + i, form.first(in, e));
 	}
 }
 
@@ -126,7 +138,7 @@ INLINE void element_step(const struct loss_eval *e, const struct element_chunk *
 			 const real *first, int64_t i, int n, struct element_kind kind, vec scale,
 			 struct element_sums *sums)
 {
-	const int inputs = kind.inputs, vecs = n / LANES;
+	const int inputs = kind.form.inputs, vecs = n / LANES;
 	const int grads = kind.grads == GRAD_ALL ? inputs : kind.grads == GRAD_PREDICTION;
 	vec loss[ELEMENT_STEP / LANES], grad[ELEMENT_STEP / LANES][ELEMENT_INPUTS];
 
@@ -136,11 +148,13 @@ INLINE void element_step(const struct loss_eval *e, const struct element_chunk *
 		struct seen seen = seen_nothing();
 
 		element_load(chunk, i + r * LANES, inputs, in);
-		if (kind.first)
+		if (kind.form.first)
 			in[ELEMENT_FIRST] = v_load(first + i + r * LANES);
 		for (int k = 0; k < ELEMENT_INPUTS; k++)
 			grad[r][k] = v_set(0);
-		loss[r] = kind.element(in, grad[r], e, &seen);
+		loss[r] = kind.form.element(in, grad[r], e, &seen);
+		if (kind.form.plus_log1p && (kind.factored || chunk->losses))
+			loss[r] = loss[r] + v_log1p_unit(in[ELEMENT_FIRST]);
 		if (kind.factored) {
 			vec factor = v_load(chunk->factor + i + r * LANES);
 			mask on = v_ne(factor, v_set(0));
@@ -168,6 +182,38 @@ INLINE void element_step(const struct loss_eval *e, const struct element_chunk *
 			element_store(chunk, k, i + r * LANES, g);
 		}
 	}
+}
+
+/* (1 + a) (1 + b) = 1 + (a + b + a b): this, and so on, of ELEMENT_FOLD numbers
+ * that lie GROUP apart. */
+INLINE vec element_fold(const real *first)
+{
+	vec v[ELEMENT_FOLD];
+
+	UNROLL for (int k = 0; k < ELEMENT_FOLD; k++) v[k] = v_load(first + k * GROUP);
+	UNROLL for (int n = ELEMENT_FOLD / 2; n; n /= 2) UNROLL for (int k = 0; k < n; k++) v[k] =
+		v_fma(v[k], v[k + n], v[k] + v[k + n]);
+	return v[0];
+}
+
+/*
+ * Adds the log(1 + first) of n elements, a multiple of GROUP and not 0, by one
+ * logarithm for each lane.  As 0 <= first <= 1 nothing cancels, 2^(LOSS_CHUNK /
+ * GROUP) is a number, and the tree keeps rounding within a few last places.
+ * `first` is used up.
+ */
+INLINE void element_add_log1p(real *first, int64_t n, struct acc *sum)
+{
+	for (int64_t left; n > GROUP; n = left) {
+		left = loss_ceil_div(n, ELEMENT_FOLD * GROUP) * GROUP;
+		for (int64_t i = n; i < left * ELEMENT_FOLD; i += LANES)
+			v_store(first + i, v_set(0));
+		for (int64_t i = 0; i < left; i += GROUP)
+			for (int lane = 0; lane < GROUP; lane += LANES)
+				v_store(first + i + lane,
+					element_fold(first + i * ELEMENT_FOLD + lane));
+	}
+	UNROLL for (int r = 0; r < REGS; r++) acc_add(sum, r, v_log1p(v_load(first + r * LANES)));
 }
 
 /* Less than a group at offset i: padded with copies of the first of them, so
@@ -211,16 +257,19 @@ INLINE void element_run(const struct loss_eval *e, const struct element_chunk *c
 		/* Copies whose addresses nobody has: they stay in registers. */
 		struct element_sums hot = *sums;
 		struct element_chunk lanes = *chunk;
+		int64_t whole = lanes.n / ELEMENT_WHOLE * ELEMENT_WHOLE;
 		vec scale = v_set((real)e->gradient_scale);
-		real first[LOSS_CHUNK];
+		_Alignas(64) real first[LOSS_CHUNK];
 
-		element_first(e, &lanes, lanes.n / ELEMENT_STEP * ELEMENT_STEP, kind, first);
-		for (; i + ELEMENT_STEP <= lanes.n; i += ELEMENT_STEP)
+		element_first(e, &lanes, whole, kind.form, first);
+		for (; i < whole; i += ELEMENT_STEP)
 			element_step(e, &lanes, first, i, ELEMENT_STEP, kind, scale, &hot);
+		if (kind.form.plus_log1p && !lanes.losses && whole > 0)
+			element_add_log1p(first, whole, &hot.sum);
 		*sums = hot;
 	}
 	for (; i < chunk->n; i += GROUP)
-		element_tail(e, chunk, i, (int)loss_min_i64(GROUP, chunk->n - i), kind.inputs,
+		element_tail(e, chunk, i, (int)loss_min_i64(GROUP, chunk->n - i), kind.form.inputs,
 			     factored, sums);
 }
 
@@ -230,9 +279,9 @@ INLINE void element_run_factored(const struct loss_eval *e, const struct element
 	struct element_sums hot = *sums;
 	struct element_chunk lanes = *chunk;
 	vec scale = v_set((real)e->gradient_scale);
-	real first[LOSS_CHUNK];
+	_Alignas(64) real first[LOSS_CHUNK];
 
-	element_first(e, &lanes, lanes.n / GROUP * GROUP, kind, first);
+	element_first(e, &lanes, lanes.n / GROUP * GROUP, kind.form, first);
 	for (int64_t i = 0; i + GROUP <= lanes.n; i += GROUP)
 		element_step(e, &lanes, first, i, GROUP, kind, scale, &hot);
 	*sums = hot;
@@ -242,8 +291,8 @@ INLINE void element_run_factored(const struct loss_eval *e, const struct element
 
 /* Room for what must be spread out. */
 struct element_room {
-	real in[ELEMENT_INPUTS][LOSS_CHUNK];
-	real factor[LOSS_CHUNK];
+	_Alignas(64) real in[ELEMENT_INPUTS][LOSS_CHUNK];
+	_Alignas(64) real factor[LOSS_CHUNK];
 };
 
 /* The only factor, if that is what it is and stands in memory as it is needed. */
@@ -309,8 +358,8 @@ INLINE void element_block_kind(const struct loss_eval *e, int64_t block, struct 
 	int64_t end = loss_min_i64(begin + e->block_units, e->elements);
 
 	for (int64_t at = begin; at < end; at += LOSS_CHUNK) {
-		element_chunk_init(&chunk, e, at, loss_min_i64(LOSS_CHUNK, end - at), kind.inputs,
-				   &room);
+		element_chunk_init(&chunk, e, at, loss_min_i64(LOSS_CHUNK, end - at),
+				   kind.form.inputs, &room);
 		element_run(e, &chunk, kind, factored, &sums);
 	}
 	v_stream_end();
@@ -321,27 +370,26 @@ INLINE void element_block_kind(const struct loss_eval *e, int64_t block, struct 
 		out->flags |= LOSS_FLAG_EVENT;
 }
 
-INLINE void element_block(const struct loss_eval *e, int64_t block, struct element_kind kind,
+INLINE void element_block(const struct loss_eval *e, int64_t block, struct element_form form,
 			  factored_fn *factored, struct loss_partial *out)
 {
 	bool others = false;
 
-	for (int k = 1; k < kind.inputs; k++)
+	for (int k = 1; k < form.inputs; k++)
 		others = others || e->out.gradients[e->reads[k]] != NULL;
-	if (others) {
-		kind.grads = GRAD_ALL;
-		element_block_kind(e, block, kind, factored, out);
-	} else if (e->out.gradients[0]) {
-		kind.grads = GRAD_PREDICTION;
-		element_block_kind(e, block, kind, factored, out);
-	} else {
-		kind.grads = GRAD_NONE;
-		element_block_kind(e, block, kind, factored, out);
-	}
+	if (others)
+		element_block_kind(e, block, (struct element_kind){form, GRAD_ALL, false}, factored,
+				   out);
+	else if (e->out.gradients[0])
+		element_block_kind(e, block, (struct element_kind){form, GRAD_PREDICTION, false},
+				   factored, out);
+	else
+		element_block_kind(e, block, (struct element_kind){form, GRAD_NONE, false},
+				   factored, out);
 }
 
 /* The same math once more over a block, to tell where each event happened. */
-INLINE void element_scan(const struct loss_eval *e, int64_t block, struct element_kind kind,
+INLINE void element_scan(const struct loss_eval *e, int64_t block, struct element_form form,
 			 struct loss_scan *scan)
 {
 	struct element_room room;
@@ -350,7 +398,7 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, struct elemen
 	int64_t end = loss_min_i64(begin + e->block_units, e->elements);
 
 	for (int64_t at = begin; at < end; at += LOSS_CHUNK) {
-		element_chunk_init(&chunk, e, at, loss_min_i64(LOSS_CHUNK, end - at), kind.inputs,
+		element_chunk_init(&chunk, e, at, loss_min_i64(LOSS_CHUNK, end - at), form.inputs,
 				   &room);
 		for (int64_t i = 0; i < chunk.n; i += LANES) {
 			int left = (int)loss_min_i64(LANES, chunk.n - i);
@@ -359,12 +407,12 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, struct elemen
 			mask on = m_not(m_none());
 
 			for (int k = 0; k < ELEMENT_INPUTS; k++)
-				in[k] = k < kind.inputs
+				in[k] = k < form.inputs
 						? v_load_n(chunk.in[k] + i, left, chunk.in[k][i])
 						: v_set(0);
-			if (kind.first)
-				in[ELEMENT_FIRST] = kind.first(in, e);
-			kind.element(in, grad, e, &seen);
+			if (form.first)
+				in[ELEMENT_FIRST] = form.first(in, e);
+			form.element(in, grad, e, &seen);
 			if (chunk.factor)
 				on = v_ne(v_load_n(chunk.factor + i, left, 0), v_set(0));
 			seen_report(&seen, on, scan, at + i, 1, left);
@@ -372,40 +420,42 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, struct elemen
 	}
 }
 
-/* One form of a loss: the kernels of an element function, and of one that comes first. */
-#define ELEMENT_FORM_IN_TWO(id, inputs, first, element)                                            \
+/* The kernels of a form, which is a constant. */
+#define ELEMENT_FORM_OF(id, ...)                                                                   \
 	static __attribute__((noinline)) void id##_factored(const struct loss_eval *e,             \
 							    const struct element_chunk *chunk,     \
 							    struct element_sums *sums)             \
 	{                                                                                          \
-		element_run_factored(                                                              \
-			e, chunk, (struct element_kind){inputs, GRAD_ALL, true, first, element},   \
-			sums);                                                                     \
+		element_run_factored(e, chunk,                                                     \
+				     (struct element_kind){{__VA_ARGS__}, GRAD_ALL, true}, sums);  \
 	}                                                                                          \
 	static void id##_block(const struct loss_eval *e, int64_t block, struct loss_partial *out) \
 	{                                                                                          \
-		element_block(e, block,                                                            \
-			      (struct element_kind){inputs, GRAD_NONE, false, first, element},     \
-			      id##_factored, out);                                                 \
+		element_block(e, block, (struct element_form){__VA_ARGS__}, id##_factored, out);   \
 	}                                                                                          \
 	static NOINLINE void id##_scan(const struct loss_eval *e, int64_t block,                   \
 				       struct loss_scan *scan)                                     \
 	{                                                                                          \
-		element_scan(e, block,                                                             \
-			     (struct element_kind){inputs, GRAD_ALL, false, first, element},       \
-			     scan);                                                                \
+		element_scan(e, block, (struct element_form){__VA_ARGS__}, scan);                  \
 	}
 
-#define ELEMENT_FORM(id, inputs, element) ELEMENT_FORM_IN_TWO(id, inputs, NULL, element)
+#define ELEMENT_FORM(id, inputs, element) ELEMENT_FORM_OF(id, inputs, NULL, element, false)
+#define ELEMENT_FORM_IN_TWO(id, inputs, first, element)                                            \
+	ELEMENT_FORM_OF(id, inputs, first, element, false)
+#define ELEMENT_FORM_PLUS_LOG1P(id, inputs, first, element)                                        \
+	ELEMENT_FORM_OF(id, inputs, first, element, true)
 
 /* All of a loss that has one form: `role` names its prediction. */
-#define ELEMENT_LOSS_IN_TWO(id, role, inputs, first, element)                                      \
-	ELEMENT_FORM_IN_TWO(plain, inputs, first, element)                                         \
+#define ELEMENT_LOSS_OF(id, role, ...)                                                             \
+	ELEMENT_FORM_OF(plain, __VA_ARGS__)                                                        \
 	const struct loss_kernels LOSS_KERNELS(id) = {                                             \
 		.main = {[LOSS_ROLE_##role] = plain_block},                                        \
 		.scan = {[LOSS_ROLE_##role] = plain_scan},                                         \
 	};
 
-#define ELEMENT_LOSS(id, role, inputs, element) ELEMENT_LOSS_IN_TWO(id, role, inputs, NULL, element)
+#define ELEMENT_LOSS(id, role, inputs, element)                                                    \
+	ELEMENT_LOSS_OF(id, role, inputs, NULL, element, false)
+#define ELEMENT_LOSS_PLUS_LOG1P(id, role, inputs, first, element)                                  \
+	ELEMENT_LOSS_OF(id, role, inputs, first, element, true)
 
 #endif

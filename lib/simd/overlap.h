@@ -93,7 +93,8 @@ INLINE void overlap_add_chunk(const struct loss_eval *e, int64_t at, int64_t n, 
 			      bool squared, struct overlap_sums *sums)
 {
 	const real *x = (const real *)e->in[0].data + at, *y = (const real *)e->in[1].data + at;
-	real room[LOSS_CHUNK], *keep = overlap_keep(e, logits), *packed = keep ? keep + at : room;
+	_Alignas(64) real room[LOSS_CHUNK];
+	real *keep = overlap_keep(e, logits), *packed = keep ? keep + at : room;
 	const real *p = logits ? packed : x;
 	int64_t i = 0;
 

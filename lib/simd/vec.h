@@ -155,11 +155,18 @@ INLINE void v_store(real *p, vec v)
  * they would be gone from there before anybody reads them.  v_stream_end()
  * before another thread may. */
 enum { STREAM_BYTES = 4 << 20 };
+#if SIMD_SSE2
+#define STREAM BY_REAL("movntps", "movntpd")
+#else
+#define STREAM BY_REAL("vmovntps", "vmovntpd")
+#endif
 
 INLINE void v_stream(real *p, vec v)
 {
 #ifdef X86
-	X86_REAL(stream)(p, v);
+	/* Not the intrinsic: to a compiler it may write anywhere, so that what a
+	 * loop reads of its parameters would be read, and converted, each time. */
+	__asm__(STREAM " %1, %0" : "=m"(*(unaligned_vec *)p) : "v"(v));
 #else
 	v_store(p, v);
 #endif
