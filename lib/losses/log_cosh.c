@@ -2,11 +2,12 @@
  * Log-cosh: the logarithm of the hyperbolic cosine of the residual, quadratic
  * near 0 and linear far away.
  *
- *   l = log cosh d = log1p(2 sinh(|d| / 2)^2)            up to |d| = 8
- *                  = |d| + log1p(exp(-2 |d|)) - log 2    beyond
+ *   l = log cosh d = log1p(sinh(d)^2) / 2,   sinh(d)^2 = (1 - e)^2 / (4 e)    up to |d| = 7/8
+ *                  = |d| - log 2 + log1p(e)                                  beyond
  *   dl/dx = tanh d
  *
- * The second form loses all digits near 0, the first overflows far away.
+ * with e = exp(-2 |d|).  The second form loses all digits near 0, the first
+ * overflows far away.
  *
  * Ref: keras.losses.LogCosh.
  */
@@ -14,17 +15,16 @@
 
 INLINE vec element(const vec *in, vec *grad, const struct loss_eval *e, struct seen *seen)
 {
-	vec d = residual(in[0], in[1], seen), a = v_abs(d), one = v_set(1);
-	mask near = v_lt(a, v_set(8));
-	vec s = v_expm1(v_set(R(0.5)) * v_select(near, a, one));
-	vec sinh_twice = s + s / (one + s);
-	vec small = v_exp_neg(v_set(-2) * a);
+	vec d = residual(in[0], in[1], seen), a = v_abs(d);
+	mask near = v_lt(a, v_set(R(0.875)));
+	struct v_exps p = v_exps_neg(v_set(-2) * a);
+	vec sinh_2 = p.expm1 * p.expm1 / (v_set(4) * p.exp);
+	vec log = v_log1p_unit(v_select(near, sinh_2, p.exp));
 
 	(void)e;
-	grad[0] = v_tanh(d);
+	grad[0] = v_tanh_of_exps(d, p);
 	grad[1] = -grad[0];
-	return v_select(near, v_log1p(v_set(R(0.5)) * sinh_twice * sinh_twice),
-			(a - v_set(LN2)) + v_log1p_unit(small));
+	return v_select(near, v_set(R(0.5)) * log, (a - v_set(LN2)) + log);
 }
 
 ELEMENT_LOSS(log_cosh, INPUT, 2, element)

@@ -425,21 +425,37 @@ MATH vec v_sigmoid(vec x)
 	return v_select(v_lt(x, v_set(0)), e, one) / (one + e);
 }
 
+/* exp(x) and exp(x) - 1. */
+struct v_exps {
+	vec exp, expm1;
+};
+
+/* Of x <= 0; no less than at EXPM1_LOW, where exp(x) - 1 is -1. */
+INLINE struct v_exps v_exps_neg(vec x)
+{
+	const struct v_reduced e = v_expm1_reduce(v_max(v_set(EXPM1_LOW), x), R(EXPONENT_BIAS));
+	const vec scale = v_exponent(e.rounded), p = v_expm1_poly(e.r);
+
+	return (struct v_exps){
+		.exp = v_fma(scale, p, scale),
+		.expm1 = v_fma(scale, p, scale - v_set(R(1))),
+	};
+}
+
+/* tanh(x), where e is v_exps_neg(-2 |x|). */
+INLINE vec v_tanh_of_exps(vec x, struct v_exps e)
+{
+	/* -expm1 / (expm1 + 2), or above 1/2, where that would magnify the error of
+	 * expm1, 1 - 2 exp / (expm1 + 2). */
+	const mask high = v_gt(v_abs(x), v_set(R(0.55)));
+	const vec ratio = v_select(high, e.exp + e.exp, -e.expm1) / (e.expm1 + v_set(R(2)));
+	return v_copysign(v_select(high, v_set(R(1)) - ratio, ratio), x);
+}
+
 /* tanh(x), 2.5 ULP. */
 MATH vec v_tanh(vec x)
 {
-	/* With t = expm1(-2|x|): -t / (t + 2), or above 1/2, where that would
-	 * magnify the error of t, 1 - 2 (t + 1) / (t + 2). */
-	const vec one = v_set(R(1));
-	const vec a = v_max(v_set(EXPM1_LOW), v_set(R(-2)) * v_abs(x));
-	const struct v_reduced e = v_expm1_reduce(a, R(EXPONENT_BIAS));
-	const vec scale = v_exponent(e.rounded);
-	const vec p = v_expm1_poly(e.r);
-	const vec t = v_fma(scale, p, scale - one);
-	const vec t_1 = v_fma(scale, p, scale);
-	const mask high = v_lt(a, v_set(R(-1.1)));
-	const vec ratio = v_select(high, t_1 + t_1, -t) / (t + v_set(R(2)));
-	return v_copysign(v_select(high, one - ratio, ratio), x);
+	return v_tanh_of_exps(x, v_exps_neg(v_set(R(-2)) * v_abs(x)));
 }
 
 /* log(1 + e) of 0 <= e <= 1. */
