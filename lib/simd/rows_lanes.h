@@ -107,40 +107,73 @@ INLINE void lanes_max(struct rows *g, const struct loss_eval *e, const struct ti
 		v_store(g->max + r * LANES, v_max(max[0][r], max[LANES_STEP - 1][r]));
 }
 
-/* The exponentials of `step` classes from k on. */
-INLINE void lanes_exp(const struct tile *tile, const vec *max, int64_t k, int step, bool keep,
-		      struct exp_acc *sum)
-{
-	vec ex[LANES_STEP * REGS];
+/* Rows on their way to the sum of exp(x - max). */
+struct lanes_exp {
+	const struct tile *tile;
+	bool keep; /* the terms, where the gradient will be */
+	vec max[REGS];
+	struct exp_acc sum;
+};
 
-	UNROLL for (int s = 0; s < step; s++)
+INLINE vec lanes_exp_argument(const struct lanes_exp *l, int64_t k, int r)
+{
+	return tile_load(l->tile->x + k * l->tile->step, l->tile, r) - l->max[r];
+}
+
+INLINE void lanes_exp_take(struct lanes_exp *l, int64_t k, int r, vec ex)
+{
+	if (r == 0)
+		tile_fetch(l->tile, k);
+	exp_acc_add(&l->sum, r, ex);
+	if (l->keep)
+		tile_store(l->tile->g + k * l->tile->step, ex, l->tile, r);
+}
+
+/* The first classes, in order; returns how many.  As in across_exp_steps(). */
+INLINE int64_t lanes_exp_steps(struct lanes_exp *l, int64_t c)
+{
+	struct v_reduced reduced[LANES_STEP * REGS];
+	struct v_exp_parts e[LANES_STEP * REGS];
+	int64_t k = 0;
+
+	if (c < 3 * LANES_STEP)
+		return 0;
+	UNROLL for (int i = 0; i < LANES_STEP * REGS; i++)
 	{
-		tile_fetch(tile, k + s);
-		UNROLL for (int r = 0; r < REGS; r++) ex[s * REGS + r] =
-			tile_load(tile->x + (k + s) * tile->step, tile, r) - max[r];
+		int64_t at = i / REGS;
+
+		e[i] = v_exp_neg_poly(v_exp_neg_reduce(lanes_exp_argument(l, at, i % REGS)));
+		reduced[i] = v_exp_neg_reduce(lanes_exp_argument(l, at + LANES_STEP, i % REGS));
 	}
-	v_exp_neg_each(ex, step * REGS);
-	UNROLL for (int s = 0; s < step; s++) UNROLL for (int r = 0; r < REGS; r++)
-	{
-		exp_acc_add(sum, r, ex[s * REGS + r]);
-		if (keep)
-			tile_store(tile->g + (k + s) * tile->step, ex[s * REGS + r], tile, r);
-	}
+	for (; k + 3 * LANES_STEP <= c; k += LANES_STEP)
+		UNROLL for (int i = 0; i < LANES_STEP * REGS; i++)
+		{
+			int64_t at = k + i / REGS;
+
+			lanes_exp_take(l, at, i % REGS, v_exp_neg_join(e[i]));
+			e[i] = v_exp_neg_poly(reduced[i]);
+			reduced[i] = v_exp_neg_reduce(
+				lanes_exp_argument(l, at + 2 * LANES_STEP, i % REGS));
+		}
+	UNROLL for (int i = 0; i < LANES_STEP * REGS; i++) lanes_exp_take(
+		l, k + i / REGS, i % REGS, v_exp_neg_join(e[i]));
+	k += LANES_STEP;
+	UNROLL for (int i = 0; i < LANES_STEP * REGS; i++) lanes_exp_take(
+		l, k + i / REGS, i % REGS, v_exp_neg_join(v_exp_neg_poly(reduced[i])));
+	return k + LANES_STEP;
 }
 
 INLINE void lanes_exp_sums(struct rows *g, const struct loss_eval *e, const struct tile *tile,
 			   bool keep)
 {
-	struct exp_acc sum = exp_acc_zero();
-	int64_t k = 0, c = e->c;
-	vec max[REGS];
+	struct lanes_exp l = {.tile = tile, .keep = keep, .sum = exp_acc_zero()};
 
-	UNROLL for (int r = 0; r < REGS; r++) max[r] = v_load(g->max + r * LANES);
-	for (; k + LANES_STEP <= c; k += LANES_STEP)
-		lanes_exp(tile, max, k, LANES_STEP, keep, &sum);
-	for (; k < c; k++)
-		lanes_exp(tile, max, k, 1, keep, &sum);
-	UNROLL for (int r = 0; r < REGS; r++) v_store(g->s_1 + r * LANES, exp_acc_less_1(&sum, r));
+	UNROLL for (int r = 0; r < REGS; r++) l.max[r] = v_load(g->max + r * LANES);
+	for (int64_t k = lanes_exp_steps(&l, e->c); k < e->c; k++)
+		UNROLL for (int r = 0; r < REGS; r++)
+			lanes_exp_take(&l, k, r, v_exp_neg(lanes_exp_argument(&l, k, r)));
+	UNROLL for (int r = 0; r < REGS; r++) v_store(g->s_1 + r * LANES,
+						      exp_acc_less_1(&l.sum, r));
 }
 
 /* ---- Hard targets --------------------------------------------------------- */
