@@ -41,7 +41,7 @@ ISAS_x86_64 := baseline v3 v4
 ISAS := $(or $(ISAS_$(MACHINE)),baseline)
 REALS := 32 64
 MARCH_v3 := -march=x86-64-v3
-MARCH_v4 := -march=x86-64-v4
+MARCH_v4 := -march=x86-64-v4 -mprefer-vector-width=512
 
 # build/ for plain gcc, build/<compiler>-<sanitizers>/ beside it for the others.
 comma := ,
@@ -54,8 +54,9 @@ B := build$(if $(VARIANT),/$(VARIANT))
 
 # Compiled for every ISA and dtype.
 KERNEL_C := $(wildcard lib/losses/*.c lib/diagnose/kernels/*.c)
+API_KERNEL_C := api/shortest.c
 LIB_C    := $(wildcard lib/*.c lib/simd/*.c lib/diagnose/*.c)
-API_C    := $(wildcard api/*.c)
+API_C    := $(filter-out $(API_KERNEL_C),$(wildcard api/*.c))
 API_CC   := $(wildcard api/*.cc)
 SERVER_C := $(wildcard server/*.c)
 
@@ -78,7 +79,7 @@ variants = $(foreach isa,$(ISAS),$(foreach real,$(REALS), \
 	$(addprefix $(B)/,$(1:.c=.$(isa).f$(real).o))))
 
 LIB_O     := $(call objects,$(LIB_C)) $(call variants,$(KERNEL_C))
-API_O     := $(call objects,$(API_C) $(API_CC))
+API_O     := $(call objects,$(API_C) $(API_CC)) $(call variants,$(API_KERNEL_C))
 SERVER_O  := $(call objects,$(SERVER_C))
 SUPPORT_O := $(call objects,$(SUPPORT_C)) $(call variants,$(VARIANT_C))
 TEST_O    := $(sort $(call objects,$(TEST_C)) $(SUPPORT_O))
@@ -93,6 +94,8 @@ OPT := $(if $(SAN),-O1,-O2)
 # clang does it by itself, and does not know the name.
 UNSWITCH := $(if $(findstring clang,$(CC)),,-funswitch-loops)
 OPT_LOSS := $(if $(SAN),-O1,-O2) -fno-tree-vectorize -fno-tree-slp-vectorize $(UNSWITCH)
+# Here the compiler makes the vectors.
+OPT_KERNEL_api := $(if $(SAN),-O1,-O3)
 
 # glibc's checks and those of a sanitizer are in each other's way.
 HARDEN := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
@@ -169,7 +172,8 @@ define loss_rule
 $(B)/%.$(1).f$(2).o: %.c $(B)/flags
 	$$(call say,CC)
 	@mkdir -p $$(@D)
-	$$(Q)$$(COMPILE_C) $$(FLAGS_$$(call folder,$$*)) $(OPT_LOSS) $(MARCH_$(1)) \
+	$$(Q)$$(COMPILE_C) $$(FLAGS_$$(call folder,$$*)) \
+		$$(or $$(OPT_KERNEL_$$(call folder,$$*)),$(OPT_LOSS)) $(MARCH_$(1)) \
 		-DLOSS_ISA=$(1) -DLOSS_REAL=$(2) $$(patsubst -g,-g1,$$(CFLAGS)) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(foreach real,$(REALS),$(eval $(call loss_rule,$(isa),$(real)))))
@@ -180,7 +184,7 @@ if_changed = mkdir -p $(@D) && printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\
 # Everything is rebuilt when a flag changes.
 $(B)/flags: FORCE
 	@$(if $(MISSING),echo "some packages are missing: make packages" >&2; exit 1)
-	@$(call if_changed,$(COMPILE_C) $(COMPILE_CC) $(LINK) $(OPT_LOSS) $(FLAGS_lib))
+	@$(call if_changed,$(COMPILE_C) $(COMPILE_CC) $(LINK) $(OPT_LOSS) $(OPT_KERNEL_api) $(MARCH_v4) $(FLAGS_lib))
 
 .PHONY: FORCE
 FORCE:
@@ -318,10 +322,10 @@ lint: ## cppcheck, clang-tidy and shellcheck
 		--suppress=uninitvar --suppress=ctuuninitvar --suppress=preprocessorErrorDirective \
 		--inline-suppr --error-exitcode=1 \
 		-Ilib -Iapi -Iserver -DLOSS_ISA=baseline -DLOSS_REAL=32 \
-		$(LIB_C) $(KERNEL_C) $(API_C) $(SERVER_C)
+		$(LIB_C) $(KERNEL_C) $(API_C) $(API_KERNEL_C) $(SERVER_C)
 	shellcheck -S warning .ci/run deploy/install-packages $(wildcard deploy/*.sh tests/*.sh tests/*/*.sh)
 	printf '%s\n' $(LIB_C) $(API_C) $(SERVER_C) | $(call TIDY,-Ilib -Iapi -Iserver)
-	printf '%s\n' $(KERNEL_C) | $(call TIDY,-Ilib -DLOSS_ISA=baseline -DLOSS_REAL=32)
+	printf '%s\n' $(KERNEL_C) $(API_KERNEL_C) | $(call TIDY,-Ilib -DLOSS_ISA=baseline -DLOSS_REAL=32)
 
 # ---- Installing ------------------------------------------------------------
 

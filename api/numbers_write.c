@@ -32,10 +32,9 @@ static char *put_nonfinite(char *out, double value, enum api_nonfinite nonfinite
 	return put_text(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
-/* A float that shortest.h leaves to others; *nonfinite_count grows if it is not
- * finite. */
-static char *put_rare(char *out, enum loss_dtype dtype, double value, enum api_nonfinite nonfinite,
-		      uint64_t *nonfinite_count)
+/* A float by itself; *nonfinite_count grows if it is not finite. */
+static char *put_float(char *out, enum loss_dtype dtype, double value, enum api_nonfinite nonfinite,
+		       uint64_t *nonfinite_count)
 {
 	if (!isfinite(value)) {
 		++*nonfinite_count;
@@ -45,89 +44,32 @@ static char *put_rare(char *out, enum loss_dtype dtype, double value, enum api_n
 				     : api_text_of_float64(out, value);
 }
 
-/* Up to SHORTEST_BATCH elements with a comma behind each. */
-static inline __attribute__((always_inline)) char *put_batch(char *out, enum loss_dtype dtype,
-							     const void *data, size_t count,
-							     enum api_nonfinite nonfinite,
-							     uint64_t *nonfinite_count)
-{
-	struct shortest_text texts[SHORTEST_BATCH];
-	const float *singles = data;
-	const double *doubles = data;
-	bool wide = dtype == LOSS_FLOAT64;
-
-	if (wide)
-		shortest_float64(texts, doubles, count);
-	else
-		shortest_float32(texts, singles, count);
-	for (size_t i = 0; i < count; i++) {
-		if (__builtin_expect(texts[i].bytes > 0, 1))
-			out = shortest_put(out, &texts[i], wide);
-		else
-			out = put_rare(out, dtype, wide ? doubles[i] : (double)singles[i],
-				       nonfinite, nonfinite_count);
-		*out++ = ',';
-	}
-	return out;
-}
-
-static char *put_integers(char *out, const int64_t *values, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		out = api_text_of_int64(out, values[i]);
-		*out++ = ',';
-	}
-	return out;
-}
-
-/* As many elements as there are, with a comma behind each. */
-static char *put_elements(char *out, enum loss_dtype dtype, const void *data, uint64_t count,
-			  enum api_nonfinite nonfinite, uint64_t *nonfinite_count)
-{
-	if (dtype == LOSS_INT64)
-		return put_integers(out, data, count);
-	for (uint64_t batch; count > 0; count -= batch) {
-		batch = count < SHORTEST_BATCH ? count : SHORTEST_BATCH;
-		if (dtype == LOSS_FLOAT32)
-			out = put_batch(out, LOSS_FLOAT32, data, batch, nonfinite, nonfinite_count);
-		else
-			out = put_batch(out, LOSS_FLOAT64, data, batch, nonfinite, nonfinite_count);
-		data = (const char *)data + batch * loss_dtype_bytes(dtype);
-	}
-	return out;
-}
-
 size_t api_number_write(char out[API_NUMBER_BYTES_MAX], enum loss_dtype dtype, const void *value,
 			enum api_nonfinite nonfinite)
 {
-	char room[SHORTEST_ROOM_BYTES];
+	char room[SHORTEST_ROOM_BYTES], *end;
 	uint64_t count = 0;
-	size_t bytes = (size_t)(put_elements(room, dtype, value, 1, nonfinite, &count) - room) - 1;
-	memcpy(out, room, bytes);
-	return bytes;
-}
 
-static char *put_half(char *out, enum loss_precision precision, float value,
-		      enum api_nonfinite nonfinite, uint64_t *nonfinite_count)
-{
-	if (isfinite(value))
-		return shortest_half(out, precision, value);
-	++*nonfinite_count;
-	return put_nonfinite(out, (double)value, nonfinite);
+	if (dtype == LOSS_INT64)
+		end = api_text_of_int64(room, *(const int64_t *)value);
+	else
+		end = put_float(room, dtype,
+				dtype == LOSS_FLOAT64 ? *(const double *)value
+						      : (double)*(const float *)value,
+				nonfinite, &count);
+	memcpy(out, room, (size_t)(end - room));
+	return (size_t)(end - room);
 }
 
 size_t api_half_write(char out[API_NUMBER_BYTES_MAX], enum loss_precision precision, float value,
 		      enum api_nonfinite nonfinite)
 {
-	char room[SHORTEST_ROOM_BYTES];
-	uint64_t count = 0;
+	double found;
 
 	if (precision == LOSS_PRECISION_FULL)
 		return api_number_write(out, LOSS_FLOAT32, &value, nonfinite);
-	size_t bytes = (size_t)(put_half(room, precision, value, nonfinite, &count) - room);
-
-	memcpy(out, room, bytes);
-	return bytes;
+	found = shortest_half(precision, value);
+	return api_number_write(out, LOSS_FLOAT64, &found, nonfinite);
 }
 
 /* ---- Layout --------------------------------------------------------------- */
@@ -189,7 +131,15 @@ struct pen {
 	char *out;
 	const struct api_writer *writer;
 	const struct layout *layout;
+	uint64_t end; /* of the items of the chunk */
 	uint64_t nonfinite;
+	/* Of floats, the items [from, to) are laid out; rows may be shorter than a
+	 * batch.  Halves are float64 here. */
+	uint64_t from, to;
+	shortest_fn *lay_out;
+	struct shortest_batch batch;
+	float singles[SHORTEST_BATCH];
+	double doubles[SHORTEST_BATCH];
 };
 
 static void open_arrays(struct pen *pen, uint64_t item)
@@ -212,26 +162,77 @@ static void close_arrays(struct pen *pen, uint64_t items_so_far)
 	}
 }
 
-/* Items with commas between them. */
-static void write_numbers(struct pen *pen, uint64_t from, uint64_t count)
-{
-	const struct api_writer *writer = pen->writer;
-	enum loss_dtype dtype = writer->tensor.dtype;
-	const char *data = (const char *)writer->tensor.data + from * loss_dtype_bytes(dtype);
+/* So few floats are faster one by one. */
+enum { FEW = 8 };
 
-	pen->out =
-		put_elements(pen->out, dtype, data, count, writer->nonfinite, &pen->nonfinite) - 1;
+static bool is_wide(const struct api_writer *writer)
+{
+	return writer->tensor.dtype == LOSS_FLOAT64 || writer->precision != LOSS_PRECISION_FULL;
 }
 
-static void write_halves(struct pen *pen, uint64_t from, uint64_t to)
+/* The next floats, from `item` on. */
+static void lay_out_floats(struct pen *pen, uint64_t item)
 {
-	const float *data = pen->writer->tensor.data;
+	const struct api_writer *writer = pen->writer;
+	uint64_t left = pen->end - item;
+	size_t count = left < SHORTEST_BATCH ? (size_t)left : SHORTEST_BATCH;
 
-	for (uint64_t item = from; item < to; item++) {
-		pen->out = put_half(pen->out, pen->writer->precision, data[item],
-				    pen->writer->nonfinite, &pen->nonfinite);
-		if (item + 1 < to)
-			*pen->out++ = ',';
+	if (writer->tensor.dtype == LOSS_FLOAT64)
+		memcpy(pen->doubles, (const double *)writer->tensor.data + item,
+		       count * sizeof *pen->doubles);
+	else
+		memcpy(pen->singles, (const float *)writer->tensor.data + item,
+		       count * sizeof *pen->singles);
+	for (size_t i = 0; i < count && writer->precision != LOSS_PRECISION_FULL; i++)
+		pen->doubles[i] = shortest_half(writer->precision, pen->singles[i]);
+	pen->from = item;
+	pen->to = item + count;
+	if (count < FEW)
+		memset(pen->batch.bytes, 0, sizeof pen->batch.bytes);
+	else if (is_wide(writer))
+		pen->lay_out(&pen->batch, pen->doubles);
+	else
+		pen->lay_out(&pen->batch, pen->singles);
+}
+
+/* Some that are laid out, with a comma behind each. */
+static inline __attribute__((always_inline)) void put_floats(struct pen *pen, size_t from,
+							     size_t to, bool wide)
+{
+	char *out = pen->out;
+
+	for (size_t i = from; i < to; i++) {
+		if (__builtin_expect(pen->batch.bytes[i] > 0, 1))
+			out = shortest_put(out, &pen->batch, i, wide);
+		else
+			out = put_float(out, wide ? LOSS_FLOAT64 : LOSS_FLOAT32,
+					wide ? pen->doubles[i] : (double)pen->singles[i],
+					pen->writer->nonfinite, &pen->nonfinite);
+		*out++ = ',';
+	}
+	pen->out = out;
+}
+
+static void write_floats(struct pen *pen, uint64_t from, uint64_t to)
+{
+	for (uint64_t next; from < to; from = next) {
+		if (from >= pen->to)
+			lay_out_floats(pen, from);
+		next = to < pen->to ? to : pen->to;
+		if (is_wide(pen->writer))
+			put_floats(pen, from - pen->from, next - pen->from, true);
+		else
+			put_floats(pen, from - pen->from, next - pen->from, false);
+	}
+}
+
+static void write_integers(struct pen *pen, uint64_t from, uint64_t to)
+{
+	const int64_t *values = pen->writer->tensor.data;
+
+	for (; from < to; from++) {
+		pen->out = api_text_of_int64(pen->out, values[from]);
+		*pen->out++ = ',';
 	}
 }
 
@@ -241,14 +242,18 @@ static void write_empties(struct pen *pen, uint64_t count)
 		pen->out = put_text(pen->out, count > 1 ? "[]," : "[]");
 }
 
+/* Items with commas between them. */
 static void write_items(struct pen *pen, uint64_t from, uint64_t to)
 {
-	if (pen->layout->empties)
+	if (pen->layout->empties) {
 		write_empties(pen, to - from);
-	else if (pen->writer->precision != LOSS_PRECISION_FULL)
-		write_halves(pen, from, to);
+		return;
+	}
+	if (pen->writer->tensor.dtype == LOSS_INT64)
+		write_integers(pen, from, to);
 	else
-		write_numbers(pen, from, to - from);
+		write_floats(pen, from, to);
+	pen->out--;
 }
 
 void api_array_write_chunk(struct api_writer *writer, size_t chunk)
@@ -261,7 +266,13 @@ void api_array_write_chunk(struct api_writer *writer, size_t chunk)
 	uint64_t end = layout.items - item < items ? layout.items : item + items;
 	uint64_t row = layout.depth > 0 ? layout.items_of[layout.depth - 1] : 1;
 	char *text = writer->text + chunk * writer->chunk_bytes;
-	struct pen pen = {text, writer, &layout, 0};
+	struct pen pen = {
+		.out = text,
+		.writer = writer,
+		.layout = &layout,
+		.end = end,
+		.lay_out = shortest_of(is_wide(writer) ? LOSS_FLOAT64 : LOSS_FLOAT32),
+	};
 
 	while (item < end) {
 		uint64_t row_left = row - item % row;

@@ -13,280 +13,286 @@
  * 2^-60 and the half-width to within 2.  Wherever that leaves a comparison in
  * doubt, the library decides: one float64 in fifty, hardly any float32.  It also
  * decides for powers of two that are not short, whose lower neighbour is nearer.
+ *
+ * Compiled like a loss, for every instruction set and for float32 and float64.
+ * Each pass is a loop over arrays that the compiler makes vectors of, so nothing
+ * in it may be a branch, a call, or a product of more than 64 bits.
  */
 #include "shortest.h"
 
-#include "decimal.h"
+#include "numbers_text.h"
 
-/* ---- Digits --------------------------------------------------------------- */
+#define PASTE_(a, b, c) a##_##b##_##c
+#define PASTE(a, b, c)  PASTE_(a, b, c)
 
-/* The value is digits * 10^exponent. */
-struct shortest {
-	uint64_t digits;
-	int exponent;
+#if LOSS_REAL == 32
+typedef uint32_t bits_type;
+enum { PRECISION = 24, EXPONENT_BITS = 8, WIDE = 0, SCIENTIFIC = 47 };
+#else
+typedef uint64_t bits_type;
+enum { PRECISION = 53, EXPONENT_BITS = 11, WIDE = 1, SCIENTIFIC = 74 };
+#endif
+
+enum {
+	EXPONENT_MAX = (1 << EXPONENT_BITS) - 1, /* of NaN and infinity */
+	BIAS = EXPONENT_MAX / 2,
+	DIGITS = WIDE ? 17 : 9, /* that the shortest text has at most */
 };
 
-/* One integer, in units of 2^-60. */
-static const uint64_t unit = UINT64_C(1) << 60;
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define EACH          for (int i = 0; i < SHORTEST_BATCH; i++)
 
-/* A choice that nobody can predict, and the compiler shall not make a branch. */
-ALWAYS_INLINE uint64_t choose(bool condition, uint64_t yes, uint64_t no)
+/* ---- Arithmetic that compiles to vectors ------------------------------------- */
+
+static const uint64_t low_half = UINT64_C(0xFFFFFFFF);
+
+struct product {
+	uint64_t high, low;
+};
+
+/* a is below 2^32 of float32. */
+ALWAYS_INLINE struct product multiply(uint64_t a, uint64_t b)
 {
-	uint64_t mask = 0 - (uint64_t)condition;
-	__asm__("" : "+r"(mask));
-	return no ^ ((yes ^ no) & mask);
+	uint64_t low = (a & low_half) * (b & low_half), middle = (a & low_half) * (b >> 32);
+	uint64_t sum = (low >> 32) + (middle & low_half), high = middle >> 32;
+
+	if (WIDE) {
+		uint64_t other = (a >> 32) * (b & low_half);
+
+		sum += other & low_half;
+		high += (other >> 32) + (a >> 32) * (b >> 32);
+	}
+	return (struct product){high + (sum >> 32), sum << 32 | (low & low_half)};
 }
 
-ALWAYS_INLINE int choose_int(bool condition, int yes, int no)
+/* Of numbers below 10^18 (float64) and 2^30 (float32). */
+ALWAYS_INLINE uint64_t divide_by_10(uint64_t x)
 {
-	int mask = 0 - (int)condition;
-	__asm__("" : "+r"(mask));
-	return no ^ ((yes ^ no) & mask);
+	return WIDE ? multiply(x, UINT64_C(0xCCCCCCCCCCCCCCCD)).high >> 3 : x * 0x1999999A >> 32;
 }
 
-/* m * 2^e, m below 2^precision, to its digits; false if in doubt. */
-ALWAYS_INLINE bool find_shortest(uint64_t m, int e, bool lower_is_nearer, struct shortest *found)
+ALWAYS_INLINE uint64_t divide_by_1e8(uint64_t x)
 {
-	__extension__ typedef unsigned __int128 uint128;
-	int k = -(e * 315653 >> 20);             /* -floor(log10(2^e)) */
-	int log2_width = e + (k * 217706 >> 16); /* of 2^e * 10^k: 0 to 3 */
-	uint64_t power = api_powers_of_five.leading[k - API_POWER_MIN] >> (3 - log2_width);
-	uint128 product = (uint128)m * power;
-	uint64_t half_width = power >> 1;
-
-	uint64_t whole = (uint64_t)(product >> 60);
-	uint64_t fraction = (uint64_t)product & (unit - 1);
-	uint64_t tens = whole / 10;
-	uint64_t rest = (whole - 10 * tens) * unit + fraction;
-	uint64_t error = m + 1;
-
-	uint64_t below = half_width >> lower_is_nearer; /* how far down the interval goes */
-	uint64_t above = 10 * unit - half_width;        /* from where it holds the next ten */
-	bool near_below = rest + error < below;
-	bool near_above = rest > above;
-	bool is_ten = near_below | near_above;
-	bool ten_in_doubt = (rest <= below + 2) | (rest + error + 2 >= above);
-	bool rounds_up = fraction > unit / 2;
-	bool rounding_in_doubt = !rounds_up & (fraction + error >= unit / 2);
-	found->digits = choose(is_ten, tens + near_above, whole + rounds_up);
-	found->exponent = (is_ten - k) & (0 - (m > 0));
-	return is_ten | !(ten_in_doubt | rounding_in_doubt | lower_is_nearer);
+	return WIDE ? multiply(x, UINT64_C(0xABCC77118461CEFD)).high >> 26
+		    : x * UINT64_C(1441151881) >> 57;
 }
 
-/* ---- Digits as characters --------------------------------------------------- */
+/* Below 10^8. */
+ALWAYS_INLINE uint64_t divide_by_1e4(uint64_t x)
+{
+	return x * 109951163 >> 40;
+}
+
+/* ---- Digits ----------------------------------------------------------------- */
+
+/* What the passes hand on: the value is digits * 10^exponent. */
+struct work {
+	uint64_t m[SHORTEST_BATCH], power[SHORTEST_BATCH], digits[SHORTEST_BATCH];
+	uint64_t is_ten[SHORTEST_BATCH], is_sure[SHORTEST_BATCH], lower_is_nearer[SHORTEST_BATCH];
+	int32_t k[SHORTEST_BATCH], shift[SHORTEST_BATCH], is_odd[SHORTEST_BATCH];
+	int32_t count[SHORTEST_BATCH], exponent[SHORTEST_BATCH];
+};
+
+/* A whole number beyond the precision, and not so large that the scientific form
+ * is shorter, is written with all its digits, which are not those of the
+ * shortest: that is left to the library, like what is not finite. */
+ALWAYS_INLINE void take_apart(struct work *w, struct shortest_batch *batch, const bits_type *bits)
+{
+	EACH
+	{
+		bits_type fraction = bits[i] & (((bits_type)1 << (PRECISION - 1)) - 1);
+		int biased = (int)(bits[i] >> (PRECISION - 1)) & EXPONENT_MAX, normal = biased > 0;
+		int e = biased + !normal - (BIAS + PRECISION - 1);
+		int k = -(e * 315653 >> 20); /* -floor(log10(2^e)) */
+		int beyond = biased - BIAS;
+
+		w->m[i] = fraction | (uint64_t)normal << (PRECISION - 1);
+		w->k[i] = k;
+		w->shift[i] = 3 - (e + (k * 217706 >> 16)); /* 3 - log2(2^e * 10^k) */
+		w->lower_is_nearer[i] = (fraction == 0) & (biased > 1);
+		w->is_odd[i] =
+			((beyond >= PRECISION) & (beyond < SCIENTIFIC)) | (biased == EXPONENT_MAX);
+		batch->negative[i] = (int32_t)(bits[i] >> (8 * sizeof *bits - 1));
+	}
+}
+
+ALWAYS_INLINE void look_up_powers(struct work *w)
+{
+	const uint64_t *powers = api_powers_of_five.leading;
+
+	EACH w->power[i] = powers[w->k[i] - API_POWER_MIN] >> w->shift[i];
+}
+
+/* Below, an integer is 2^60 units. */
+ALWAYS_INLINE void find_digits(struct work *w)
+{
+	const uint64_t unit = UINT64_C(1) << 60;
+
+	EACH
+	{
+		uint64_t m = w->m[i], half_width = w->power[i] >> 1;
+		struct product x = multiply(m, w->power[i]);
+		uint64_t whole = x.high << 4 | x.low >> 60, fraction = x.low & (unit - 1);
+		uint64_t tens = divide_by_10(whole);
+		uint64_t rest = ((whole - 10 * tens) << 60) + fraction, error = m + 1;
+		/* How far down the interval goes, and from where it holds the next ten. */
+		uint64_t below = half_width >> w->lower_is_nearer[i];
+		uint64_t above = 10 * unit - half_width;
+		uint64_t near_below = rest + error<below, near_above = rest> above;
+		uint64_t is_ten = near_below | near_above;
+		uint64_t ten_in_doubt = (rest <= below + 2) | (rest + error + 2 >= above);
+		uint64_t rounds_up = fraction > unit / 2;
+		uint64_t rounding_in_doubt = !rounds_up & (fraction + error >= unit / 2);
+
+		w->digits[i] = is_ten ? tens + near_above : whole + rounds_up;
+		w->is_ten[i] = is_ten;
+		w->is_sure[i] =
+			is_ten | !(ten_in_doubt | rounding_in_doubt | w->lower_is_nearer[i]);
+	}
+}
+
+/* ---- Digits as characters ----------------------------------------------------- */
 
 /* Eight digits, the first in the lowest byte, each as a number. */
 ALWAYS_INLINE uint64_t split_eight(uint64_t value)
 {
-	uint64_t fours = value / 10000 | (value % 10000) << 32;
+	uint64_t upper = divide_by_1e4(value), fours = upper | (value - 10000 * upper) << 32;
 	uint64_t hundreds = (fours * 5243 >> 19) & UINT64_C(0x0000007F0000007F);
 	uint64_t pairs = hundreds | (fours - 100 * hundreds) << 16;
 	uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000F000F000F000F);
 	return tens | (pairs - 10 * tens) << 8;
 }
 
-/* How many digits are zeros before the first other one, or behind the last. */
-ALWAYS_INLINE int zeros_in_front(uint64_t eight)
+static const uint64_t every_byte = UINT64_C(0x0101010101010101);
+
+/* How many of eight digits are not zeros behind the last other one. */
+ALWAYS_INLINE uint64_t without_zeros(uint64_t eight)
 {
-	return __builtin_ctzll(eight | UINT64_C(1) << 63) / 8;
+	eight |= eight >> 8;
+	eight |= eight >> 16;
+	eight |= eight >> 32;
+	/* Now a byte is 0 where all that follow are. */
+	return ((eight + 0x7F * every_byte) >> 7 & every_byte) * every_byte >> 56;
 }
 
-ALWAYS_INLINE int zeros_behind(uint64_t eight)
-{
-	return __builtin_clzll(eight | 1) / 8;
-}
-
-/* A text of eight characters, the first lowest, as it lies in memory. */
-ALWAYS_INLINE uint64_t in_memory(uint64_t characters)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	return __builtin_bswap64(characters);
-#else
-	return characters;
-#endif
-}
-
-ALWAYS_INLINE void store_eight(char *out, uint64_t characters)
-{
-	characters = in_memory(characters);
-	memcpy(out, &characters, sizeof(characters));
-}
-
-static const uint64_t zeros = UINT64_C(0x3030303030303030);
-
-/* Where the digits stand in t->digits: a leading one, eight of `middle` if the
- * number is wide, eight of `last`, and zeros behind them. */
-struct place {
-	int first, count; /* without zeros in front and behind; 0 has one digit */
-	int units;        /* behind the digit of the units */
+static const uint64_t powers_of_ten[] = {
+	1,
+	10,
+	100,
+	1000,
+	10000,
+	100000,
+	1000000,
+	10000000,
+	100000000,
+	1000000000,
+	10000000000,
+	100000000000,
+	1000000000000,
+	10000000000000,
+	100000000000000,
+	1000000000000000,
+	10000000000000000,
 };
 
-/* Where the digits end if the last eight are zeros. */
-ALWAYS_INLINE int end_before(uint64_t leading, uint64_t middle)
+/* Moves the digits up until the first of DIGITS is not 0, so that each has its
+ * place. */
+ALWAYS_INLINE void justify(struct work *w)
 {
-	if (middle > 0)
-		return 16 - zeros_behind(middle);
-	return leading > 0 ? 8 : 24;
+	EACH
+	{
+		int32_t digits = 1;
+
+#pragma GCC unroll 16
+		for (int k = 1; k < DIGITS; k++)
+			digits += w->digits[i] >= powers_of_ten[k];
+		w->count[i] = digits;
+	}
+	EACH w->exponent[i] = w->m[i] > 0 ? (int32_t)w->is_ten[i] - w->k[i] : 0;
+	EACH w->digits[i] *= powers_of_ten[DIGITS - w->count[i]];
 }
 
-ALWAYS_INLINE struct place place_wide(struct shortest_text *t, uint64_t digits)
+ALWAYS_INLINE void spell(struct work *w, struct shortest_batch *batch, int32_t *count)
 {
-	const uint64_t unit_of_eight = 100000000;
-	uint64_t upper = digits / unit_of_eight, leading = upper / unit_of_eight;
-	uint64_t middle = split_eight(upper - leading * unit_of_eight);
-	uint64_t last = split_eight(digits - upper * unit_of_eight);
-	int first = LIKELY(middle > 0) ? 8 + zeros_in_front(middle) : 16 + zeros_in_front(last);
-	int end = LIKELY(last > 0) ? 24 - zeros_behind(last) : end_before(leading, middle);
+	const uint64_t zeros = '0' * every_byte;
 
-	store_eight(t->digits, leading << 56 | zeros);
-	store_eight(t->digits + 8, middle | zeros);
-	store_eight(t->digits + 16, last | zeros);
-	store_eight(t->digits + 24, zeros);
-	first = choose_int(leading > 0, 7, first);
-	return (struct place){first, end - first, 24};
-}
+	EACH
+	{
+		uint64_t upper = divide_by_1e8(w->digits[i]);
+		uint64_t leading = WIDE ? divide_by_1e8(upper) : upper;
+		uint64_t last = split_eight(w->digits[i] - 100000000 * upper);
+		uint64_t behind = without_zeros(last);
 
-/* Up to 199999999. */
-ALWAYS_INLINE struct place place_narrow(struct shortest_text *t, uint64_t digits)
-{
-	bool leading = digits >= 100000000;
-	uint64_t last = split_eight(digits - choose(leading, 100000000, 0));
-	int first = choose_int(leading, 7, 8 + zeros_in_front(last));
-	int end = LIKELY(last > 0) ? 16 - zeros_behind(last) : leading ? 8 : 16;
+		if (WIDE) {
+			uint64_t middle = split_eight(upper - 100000000 * leading);
 
-	store_eight(t->digits, (uint64_t)leading << 56 | zeros);
-	store_eight(t->digits + 8, last | zeros);
-	store_eight(t->digits + 16, zeros);
-	return (struct place){first, end - first, 16};
+			batch->digits[0][i] = (leading | middle << 8) + zeros;
+			batch->digits[1][i] = (middle >> 56 | last << 8) + zeros;
+			batch->digits[2][i] = (last >> 56) + zeros;
+			behind = last > 0 ? 8 + behind : without_zeros(middle);
+		} else {
+			batch->digits[0][i] = (leading | last << 8) + zeros;
+			batch->digits[1][i] = (last >> 56) + zeros;
+		}
+		count[i] = (int32_t)(1 + behind);
+	}
 }
 
 /* ---- Text ----------------------------------------------------------------- */
 
-/* "e-05,", "e+10,", "e+100,", the first character lowest; *bytes without the
- * comma. */
-ALWAYS_INLINE uint64_t exponent_text(int exponent, bool wide, int *bytes)
+/* "e-05,", "e+10,", "e+100,", the first character lowest. */
+ALWAYS_INLINE uint64_t exponent_text(int exponent)
 {
-	static const char pairs[] = "00010203040506070809"
-				    "10111213141516171819"
-				    "20212223242526272829"
-				    "30313233343536373839"
-				    "40414243444546474849"
-				    "50515253545556575859"
-				    "60616263646566676869"
-				    "70717273747576777879"
-				    "80818283848586878889"
-				    "90919293949596979899";
-	int negative = -(exponent < 0); /* all ones, or none */
-	unsigned magnitude = (unsigned)((exponent ^ negative) - negative);
-	unsigned hundreds = wide ? magnitude * 41 >> 12 : 0;
-	uint16_t below;
+	unsigned size = (unsigned)(exponent < 0 ? -exponent : exponent);
+	unsigned hundreds = WIDE ? size * 41 >> 12 : 0, below = size - 100 * hundreds;
+	unsigned tens = below * 103 >> 10, ones = below - 10 * tens;
+	uint64_t text = ('0' + tens) | ('0' + ones) << 8 | ',' << 16;
 
-	memcpy(&below, pairs + (size_t)2 * (magnitude - 100 * hundreds), sizeof below);
-	uint64_t digits = ((uint64_t)',' << 16 | below) << (8 * (hundreds > 0)) |
-			  (hundreds > 0 ? '0' + hundreds : 0);
-
-	*bytes = 4 + (hundreds > 0);
-	return (uint64_t)('e' | ('+' - 2 * negative) << 8) | digits << 16;
+	if (WIDE)
+		text = hundreds > 0 ? text << 8 | ('0' + hundreds) : text;
+	return 'e' | (exponent < 0 ? '-' : '+') << 8 | text << 16;
 }
 
 /* The shorter of the plain and the scientific form, the plain one if they are
- * equally long.  Which of the forms it is nobody can predict: all are made the
- * same way, the parts that one does not have being empty or written over. */
-ALWAYS_INLINE void lay_out(struct shortest_text *t, const struct place *place, int exponent,
-			   bool wide)
+ * equally long. */
+ALWAYS_INLINE void lay_out(const struct work *w, struct shortest_batch *batch,
+			   const int32_t *counts)
 {
-	int point = place->units - place->first + exponent; /* 0.d1d2... * 10^point */
-	int count = place->count, suffix_bytes;
-	int spare = count > 1; /* the point of the scientific form */
-	bool scientific = (-point > 2 + spare) | (point - count > 4 + spare);
-	bool small = !scientific & (point <= 0);
-	bool plain = !(scientific | small);
-	uint64_t suffix = exponent_text(point - 1, wide, &suffix_bytes);
-	/* Digits in front of the point; of a small number, more than there are. */
-	int whole = choose_int(small, SHORTEST_DIGITS, choose_int(scientific, 1, point));
-	int length = count + (count > whole);
+	EACH
+	{
+		int count = counts[i],
+		    point = w->count[i] + w->exponent[i]; /* 0.d1d2... * 10^point */
+		int spare = count > 1;                    /* the point of the scientific form */
+		int scientific = (-point > 2 + spare) | (point - count > 4 + spare);
+		int small = !scientific & (point <= 0), plain = !(scientific | small);
+		int exponent = point - 1, hundreds = (exponent >= 100) | (exponent <= -100);
+		/* Digits in front of the point; of a small number, more than there are. */
+		int whole = small ? SHORTEST_DIGITS : scientific ? 1 : point;
+		int length = count + (count > whole);
 
-	t->first = (uint8_t)place->first;
-	t->zeros = (uint8_t)((2 - point) & (0 - (int)small));
-	t->point = (uint8_t)whole;
-	length = choose_int(plain & (length < point), point, length);
-	t->length = (uint8_t)(t->negative + t->zeros + length);
-	t->suffix = in_memory(choose(scientific, suffix, ','));
-	t->bytes = (uint8_t)(t->length + (suffix_bytes & (0 - (int)scientific)));
-}
-
-/* ---- Floats --------------------------------------------------------------- */
-
-/* A whole number beyond the precision, and not so large that the scientific form
- * is shorter, is written with all its digits, which are not those of the
- * shortest: that is left to the library. */
-ALWAYS_INLINE bool is_written_in_full(int exponent, int precision, int scientific)
-{
-	return (exponent >= precision) & (exponent < scientific);
-}
-
-/* What the passes hand on.  Each is short, so that the processor has several
- * numbers in work at once. */
-struct batch {
-	struct shortest found[SHORTEST_BATCH];
-	struct place places[SHORTEST_BATCH];
-	bool is_rare[SHORTEST_BATCH], negative[SHORTEST_BATCH];
-};
-
-ALWAYS_INLINE void find_float32(struct batch *batch, size_t i, float value)
-{
-	uint32_t bits;
-	memcpy(&bits, &value, sizeof(bits));
-	uint32_t fraction = bits & 0x7FFFFF;
-	int biased = bits >> 23 & 0xFF;
-	uint32_t m = fraction | (uint32_t)(biased > 0) << 23;
-	int e = biased + (biased == 0) - 150;
-	bool is_sure = find_shortest(m, e, (fraction == 0) & (biased > 1), &batch->found[i]);
-
-	batch->negative[i] = bits >> 31;
-	batch->is_rare[i] = !is_sure | is_written_in_full(biased - 127, 24, 47) | (biased == 0xFF);
-}
-
-ALWAYS_INLINE void find_float64(struct batch *batch, size_t i, double value)
-{
-	uint64_t bits;
-	memcpy(&bits, &value, sizeof(bits));
-	uint64_t fraction = bits & UINT64_C(0xFFFFFFFFFFFFF);
-	int biased = (int)(bits >> 52 & 0x7FF);
-	uint64_t m = fraction | (uint64_t)(biased > 0) << 52;
-	int e = biased + (biased == 0) - 1075;
-	bool is_sure = find_shortest(m, e, (fraction == 0) & (biased > 1), &batch->found[i]);
-
-	batch->negative[i] = bits >> 63;
-	batch->is_rare[i] =
-		!is_sure | is_written_in_full(biased - 1023, 53, 74) | (biased == 0x7FF);
-}
-
-ALWAYS_INLINE void lay_out_batch(struct shortest_text *texts, struct batch *batch, size_t count,
-				 bool wide)
-{
-	for (size_t i = 0; i < count; i++)
-		batch->places[i] = wide ? place_wide(&texts[i], batch->found[i].digits)
-					: place_narrow(&texts[i], batch->found[i].digits);
-	for (size_t i = 0; i < count; i++) {
-		texts[i].negative = batch->negative[i];
-		lay_out(&texts[i], &batch->places[i], batch->found[i].exponent, wide);
-		texts[i].bytes &= (uint8_t)(batch->is_rare[i] - 1);
+		length = plain & (length < point) ? point : length;
+		batch->suffix[i] = scientific ? exponent_text(exponent) : ',';
+		batch->zeros[i] = small ? 2 - point : 0;
+		batch->point[i] = whole;
+		batch->length[i] = batch->negative[i] + batch->zeros[i] + length;
+		length = batch->length[i] + (scientific ? 4 + hundreds : 0);
+		batch->bytes[i] = w->is_sure[i] > 0 && !w->is_odd[i] ? length : 0;
 	}
 }
 
-void shortest_float32(struct shortest_text *texts, const float *values, size_t count)
-{
-	struct batch batch;
-	for (size_t i = 0; i < count; i++)
-		find_float32(&batch, i, values[i]);
-	lay_out_batch(texts, &batch, count, false);
-}
+shortest_fn PASTE(shortest, LOSS_ISA, LOSS_REAL);
 
-void shortest_float64(struct shortest_text *texts, const double *values, size_t count)
+void PASTE(shortest, LOSS_ISA, LOSS_REAL)(struct shortest_batch *batch, const void *values)
 {
-	struct batch batch;
-	for (size_t i = 0; i < count; i++)
-		find_float64(&batch, i, values[i]);
-	lay_out_batch(texts, &batch, count, true);
+	bits_type bits[SHORTEST_BATCH];
+	int32_t count[SHORTEST_BATCH];
+	struct work work;
+
+	memcpy(bits, values, sizeof bits);
+	take_apart(&work, batch, bits);
+	look_up_powers(&work);
+	find_digits(&work);
+	justify(&work);
+	spell(&work, batch, count);
+	lay_out(&work, batch, count);
 }

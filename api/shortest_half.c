@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "numbers_text.h"
 #include "shortest.h"
 
 enum { DIGITS_MAX = 5, POWERS = 23 };
@@ -54,16 +53,16 @@ static double try_digits(enum loss_precision precision, float size, int digits, 
 	return NAN;
 }
 
-char *shortest_half(char *out, enum loss_precision precision, float value)
+double shortest_half(enum loss_precision precision, float value)
 {
 	float size = fabsf(value);
 	double near = size > 0 ? NAN : 0;
+
+	if (!isfinite(value))
+		return (double)value;
 	int exponent = size > 0 ? (int)floor(log10((double)size)) : 0;
 
 	for (int digits = 1; digits <= DIGITS_MAX && isnan(near); digits++)
 		near = try_digits(precision, size, digits, exponent);
-	double found = copysign(isnan(near) ? (double)size : near, (double)value);
-	struct shortest_text text;
-	shortest_float64(&text, &found, 1);
-	return text.bytes ? shortest_put(out, &text, true) : api_text_of_float64(out, found);
+	return copysign(isnan(near) ? (double)size : near, (double)value);
 }

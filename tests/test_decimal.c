@@ -454,18 +454,53 @@ static int significant_digits(const char *text)
 	return count;
 }
 
+/* A float whose text shortest.h lays out the same in every place of a batch, by
+ * every instruction set that this machine has; or leaves to the library. */
+static char *put(char *out, const void *values, bool wide)
+{
+	static struct shortest_batch batch; /* what it held before does not matter */
+	char text[SHORTEST_ROOM_BYTES];
+	size_t bytes = 0;
+
+	for (const struct shortest_set *set = shortest_sets; set->isa; set++) {
+		(wide ? set->float64 : set->float32)(&batch, values);
+		for (size_t i = 0; i < SHORTEST_BATCH; i++) {
+			char *end;
+
+			if (batch.bytes[i] > 0)
+				end = shortest_put(text, &batch, i, wide);
+			else if (wide)
+				end = api_text_of_float64(text, *(const double *)values);
+			else
+				end = api_text_of_float32(text, *(const float *)values);
+			if (bytes == 0)
+				memcpy(out, text, bytes = (size_t)(end - text));
+			EXPECT((size_t)(end - text) == bytes && !memcmp(text, out, bytes),
+			       "%s, place %zu: %.*s, not %.*s", set->isa, i, (int)(end - text),
+			       text, (int)bytes, out);
+		}
+		if (!strcmp(set->isa, loss_isa()))
+			break;
+	}
+	return out + bytes;
+}
+
 static char *put64(char *out, double value)
 {
-	struct shortest_text text;
-	shortest_float64(&text, &value, 1);
-	return text.bytes ? shortest_put(out, &text, true) : api_text_of_float64(out, value);
+	double values[SHORTEST_BATCH];
+
+	for (int i = 0; i < SHORTEST_BATCH; i++)
+		values[i] = value;
+	return put(out, values, true);
 }
 
 static char *put32(char *out, float value)
 {
-	struct shortest_text text;
-	shortest_float32(&text, &value, 1);
-	return text.bytes ? shortest_put(out, &text, false) : api_text_of_float32(out, value);
+	float values[SHORTEST_BATCH];
+
+	for (int i = 0; i < SHORTEST_BATCH; i++)
+		values[i] = value;
+	return put(out, values, false);
 }
 
 static void check_shortest64(double value)
@@ -519,6 +554,36 @@ START_TEST(random_bits_are_written_shortest)
 		check_shortest64(value);
 		check_shortest32((float)value);
 	}
+}
+END_TEST
+
+/* Few are left to the library, of such as a gradient or a loss has. */
+START_TEST(hardly_any_are_left_over)
+{
+	enum { BATCHES = 1000, ALL = BATCHES * SHORTEST_BATCH };
+	struct shortest_batch batch;
+	uint64_t seed = 7;
+	int singles = 0, doubles = 0;
+
+	for (int k = 0; k < BATCHES; k++) {
+		float single[SHORTEST_BATCH];
+		double value[SHORTEST_BATCH];
+
+		for (int i = 0; i < SHORTEST_BATCH; i++) {
+			uint64_t bits = reading_random(&seed);
+
+			value[i] = ((double)(bits >> 11) * 0x1p-53 - 0.5) * pow(10, i % 9 - 6);
+			single[i] = (float)value[i];
+		}
+		shortest_of(LOSS_FLOAT32)(&batch, single);
+		for (int i = 0; i < SHORTEST_BATCH; i++)
+			singles += batch.bytes[i] == 0;
+		shortest_of(LOSS_FLOAT64)(&batch, value);
+		for (int i = 0; i < SHORTEST_BATCH; i++)
+			doubles += batch.bytes[i] == 0;
+	}
+	EXPECT(singles < ALL / 1000, "%d of %d float32", singles, ALL);
+	EXPECT(doubles < ALL / 40, "%d of %d float64", doubles, ALL);
 }
 END_TEST
 
@@ -616,6 +681,7 @@ Suite *decimal_suite(void)
 	tc = tcase_create("writing");
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, random_bits_are_written_shortest);
+	tcase_add_test(tc, hardly_any_are_left_over);
 	tcase_add_test(tc, powers_of_two_are_written_shortest);
 	tcase_add_test(tc, short_decimals_are_written_as_such);
 	tcase_add_test(tc, texts_are_these);
