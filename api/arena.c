@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages.h"
+
 /* ---- The budget ----------------------------------------------------------- */
 
 bool api_budget_take(struct api_budget *budget, uint64_t bytes)
@@ -93,7 +95,7 @@ static struct api_arena_block *block_new(struct api_arena *arena, size_t bytes)
 		return refuse(arena, API_TOO_MUCH_MEMORY);
 	if (!api_budget_take(arena->budget, total))
 		return refuse(arena, API_MEMORY_FULL);
-	struct api_arena_block *block = aligned_alloc(ALIGNMENT, total);
+	struct api_arena_block *block = api_pages_take(total);
 	if (!block) {
 		api_budget_give(arena->budget, total);
 		return refuse(arena, API_MEMORY_FULL);
@@ -116,7 +118,7 @@ static void block_free(struct api_arena *arena, struct api_arena_block *block)
 		arena->blocks = block->older;
 	arena->taken -= block->bytes;
 	api_budget_give(arena->budget, block->bytes);
-	free(block);
+	api_pages_give(block, block->bytes);
 }
 
 /* ---- The arena ------------------------------------------------------------ */
@@ -130,7 +132,7 @@ void api_arena_release(struct api_arena *arena)
 {
 	for (struct api_arena_block *block = arena->blocks, *older; block; block = older) {
 		older = block->older;
-		free(block);
+		api_pages_give(block, block->bytes);
 	}
 	/* The blocks, and what was charged beside them. */
 	api_budget_give(arena->budget, arena->taken);

@@ -1,7 +1,8 @@
 /*
  * A thread for what would keep a loop too long and must not wait behind
  * evaluations: freeing (giving back the gigabyte of a large request takes the
- * system a third of a second), reports, and compressing what needs no worker.
+ * system a third of a second), reports, and compressing what needs no worker.  When
+ * there is nothing to do it sees to it that no memory is kept for nobody.
  */
 #ifndef SERVER_ASIDE_H
 #define SERVER_ASIDE_H

@@ -1,6 +1,6 @@
 #include "buffer.h"
 
-#include <stdlib.h>
+#include "pages.h"
 
 enum { BYTES_FIRST = 64 << 10 };
 
@@ -25,7 +25,7 @@ bool srv_buffer_resize(struct srv_buffer *buffer, uint64_t room)
 	}
 	if (!count(buffer, room))
 		return false;
-	data = realloc(buffer->data, room);
+	data = api_pages_resize(buffer->data, buffer->room, room);
 	if (!data) {
 		give(buffer, room > buffer->room ? room - buffer->room : 0);
 		return false;
@@ -48,7 +48,7 @@ bool srv_buffer_grow(struct srv_buffer *buffer, uint64_t needed, uint64_t most)
 
 void srv_buffer_release(struct srv_buffer *buffer)
 {
-	free(buffer->data);
+	api_pages_give(buffer->data, buffer->room);
 	give(buffer, buffer->room);
 	buffer->data = NULL;
 	buffer->bytes = buffer->room = 0;

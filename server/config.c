@@ -130,6 +130,13 @@ static const struct setting settings[] = {
 	 .max = GIB(1 << 20),
 	 .init_text = "1GiB, or half the memory it may use",
 	 .help = "memory of all requests together, not less than --max-body; more are told 503"},
+	{.flag = "keep-bytes",
+	 .kind = SIZE,
+	 MEMBER(keep_bytes),
+	 .max = GIB(1 << 20),
+	 .init = MIB(256),
+	 .help = "large memory kept for the next requests for some seconds, a quarter of "
+		 "--queue-bytes at most"},
 	{.flag = "timeout",
 	 .kind = DURATION,
 	 MEMBER(timeout_ms),

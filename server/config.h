@@ -43,6 +43,7 @@ struct srv_config {
 	uint64_t inline_bytes;
 	uint64_t queue_requests;
 	uint64_t queue_bytes;
+	uint64_t keep_bytes;
 	/* time */
 	uint64_t timeout_ms;
 	uint64_t header_ms;

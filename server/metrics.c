@@ -135,6 +135,11 @@ static void write_queue_bytes(const struct writer *writer)
 	count(writer, "", writer->view->queue_bytes);
 }
 
+static void write_kept_bytes(const struct writer *writer)
+{
+	count(writer, "", writer->view->kept_bytes);
+}
+
 static void write_queue_wait(const struct writer *writer)
 {
 	histogram(writer, "", &writer->view->stats->distributions.phases[SRV_QUEUE], &times);
@@ -296,6 +301,7 @@ static const struct family families[] = {
 	{"lossd_queue_requests", GAUGE, "Requests admitted and not yet evaluated.",
 	 write_queue_requests},
 	{"lossd_queue_bytes", GAUGE, "Memory held by requests.", write_queue_bytes},
+	{"lossd_kept_bytes", GAUGE, "Memory kept for the next requests.", write_kept_bytes},
 	{"lossd_queue_wait_seconds", HISTOGRAM, "From a request's last byte to its evaluation.",
 	 write_queue_wait},
 	{"lossd_eval_duration_seconds", HISTOGRAM, "Time of an evaluation.", write_loss_durations},

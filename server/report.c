@@ -12,6 +12,7 @@
 #include <zstd.h>
 
 #include "loop.h"
+#include "pages.h"
 
 /* ---- A view --------------------------------------------------------------- */
 
@@ -59,6 +60,7 @@ bool srv_view_init(struct srv_view *view, struct srv *srv)
 		.cpu_s = cpu_seconds(),
 		.queue_depth = srv->admitted,
 		.queue_bytes = srv->api.budget.used,
+		.kept_bytes = api_pages_kept(),
 		.pool = srv_pool_counts(srv->pool),
 		.resident_bytes = resident_bytes(),
 		.open_files = open_files(),
@@ -217,11 +219,11 @@ static json_t *rejected_json(const struct srv_counts *counts)
 
 static json_t *queue_json(const struct srv_view *view)
 {
-	return json_pack("{sI sI sI sI so}", "depth", (json_int_t)view->queue_depth, "capacity",
-			 (json_int_t)view->config->queue_requests, "bytes",
-			 (json_int_t)view->queue_bytes, "bytes_max",
-			 (json_int_t)view->config->queue_bytes, "rejected",
-			 rejected_json(&view->stats->counts));
+	return json_pack(
+		"{sI sI sI sI sI so}", "depth", (json_int_t)view->queue_depth, "capacity",
+		(json_int_t)view->config->queue_requests, "bytes", (json_int_t)view->queue_bytes,
+		"bytes_max", (json_int_t)view->config->queue_bytes, "bytes_kept",
+		(json_int_t)view->kept_bytes, "rejected", rejected_json(&view->stats->counts));
 }
 
 static json_t *findings_json(const struct srv_counts *counts)

@@ -12,7 +12,7 @@ struct srv_view {
 	struct srv_stats *stats;
 	const struct srv_config *config;
 	double uptime_s, started_s, cpu_s;
-	uint64_t queue_depth, queue_bytes;
+	uint64_t queue_depth, queue_bytes, kept_bytes;
 	struct srv_pool_counts pool;
 	uint64_t resident_bytes, open_files;
 	uint64_t log_lines_dropped;

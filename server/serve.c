@@ -27,6 +27,7 @@
 #include "cli.h"
 #include "listen.h"
 #include "loop.h"
+#include "pages.h"
 #include "report.h"
 #include "server.h"
 #include "threads.h"
@@ -187,6 +188,9 @@ static void api_init(struct srv *srv)
 {
 	srv->api.limits = srv->config->limits;
 	srv->api.budget.max = srv->config->queue_bytes;
+	api_pages_keep(srv->config->keep_bytes < srv->config->queue_bytes / 4
+			       ? srv->config->keep_bytes
+			       : srv->config->queue_bytes / 4);
 	srv->api.host = (struct api_host){
 		.ctx = srv,
 		.stats = host_stats,
@@ -490,6 +494,7 @@ static void release(struct run *run)
 	srv_peers_free(srv->peers);
 	srv_tokens_free(srv->tokens);
 	srv_log_free(srv->log);
+	api_pages_keep(0);
 }
 
 /* After a failed start: the loops that there are stop at once. */

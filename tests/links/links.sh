@@ -64,9 +64,11 @@ lib_wants_little() {
 	echo "libloss.a wants $(wanted "$build/libloss.a" | wc -l) symbols, all allowed"
 }
 
+# A lock is no thread: pages.c serves those of whoever calls it.
 api_opens_nothing() {
 	local extra
 	extra=$(wanted "${api_objects[@]}" "$build/libloss.a" |
+		grep -Ev '^pthread_mutex_(un)?lock$' |
 		grep -E '^(MHD_|uv_|pthread_|thrd_|socket|bind|listen|accept|connect|epoll_|fork)' || true)
 	[ -z "$extra" ] || fail "api opens sockets or starts threads:" $extra
 	echo "api has no socket and no thread"

@@ -8,7 +8,17 @@ import socket
 import tempfile
 import unittest
 
-from fixture import EXAMPLE, Server, ServerTest, head, large_body, poll, read_to_end, replies_in
+from fixture import (
+    EXAMPLE,
+    Server,
+    ServerTest,
+    head,
+    is_sanitized,
+    large_body,
+    poll,
+    read_to_end,
+    replies_in,
+)
 
 BODY = json.dumps(EXAMPLE).encode()
 LENGTH = "Content-Length: %d" % len(BODY)
@@ -527,6 +537,7 @@ class Reports(ServerTest):
             "lossd_http_response_bytes_count",
             "lossd_queue_requests",
             "lossd_queue_bytes",
+            "lossd_kept_bytes",
             "lossd_queue_wait_seconds_count",
             'lossd_eval_duration_seconds_count{loss="cross_entropy"}',
             'lossd_eval_rows_total{loss="cross_entropy"}',
@@ -623,6 +634,26 @@ def check_exposition(test, text, openmetrics):
             test.assertEqual(float(value), last[bucket], line)
     for name in ("lossd_build_info", "lossd_queue_requests", "process_open_fds"):
         test.assertIn((name), {name for name, _ in seen})
+
+
+class KeptMemory(unittest.TestCase):
+    LARGE = {"loss": "l1", "input": [0.5] * 400000, "targets": [0] * 400000}
+
+    def kept(self, server):
+        return server.stats()["queue"]["bytes_kept"]
+
+    def test_it_goes_back_when_nobody_asks_for_it(self):
+        with Server() as server:
+            server.post(self.LARGE)
+            if not is_sanitized():
+                poll(lambda: self.kept(server) > 1 << 20, "for memory to be kept")
+            poll(lambda: self.kept(server) == 0, "for it to go", 30)
+
+    def test_none_is_kept_if_none_may_be(self):
+        with Server("--keep-bytes", "0") as server:
+            server.post(self.LARGE)
+            server.await_idle()
+            self.assertEqual(self.kept(server), 0)
 
 
 class Verify(ServerTest):
