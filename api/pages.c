@@ -146,6 +146,13 @@ static void *fit(struct piece piece, size_t bytes)
 	return at == MAP_FAILED ? NULL : at;
 }
 
+static void *map(size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
 static void *take_large(size_t bytes)
 {
 	size_t whole = round_up(bytes, GRAIN_BYTES);
@@ -163,8 +170,14 @@ static void *take_large(size_t bytes)
 			return at;
 		munmap(piece.at, piece.bytes);
 	}
-	at = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return at == MAP_FAILED ? NULL : at;
+	at = map(whole);
+	if (!at && api_pages_kept() > 0) {
+		/* Twice, so that all of it is old. */
+		api_pages_age();
+		api_pages_age();
+		at = map(whole);
+	}
+	return at;
 }
 
 static void give_large(void *memory, size_t bytes)

@@ -4,7 +4,10 @@
  */
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <check.h>
 
@@ -55,6 +58,17 @@ static void check(const unsigned char *memory, size_t bytes)
 	while (at < bytes && memory[at] == mark_at(at))
 		at++;
 	ck_assert_uint_eq(at, bytes);
+}
+
+static uint64_t mapped_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%lu", &pages), 1);
+	fclose(file);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 START_TEST(contents_survive_every_size)
@@ -187,6 +201,32 @@ START_TEST(impossible_sizes_are_refused)
 }
 END_TEST
 
+/* Where the system refuses, what is kept is given up first. */
+START_TEST(what_is_kept_makes_room)
+{
+	struct rlimit limit, tight;
+	void *pieces[4], *large;
+
+	if (!KEEPS)
+		return;
+	for (int i = 0; i < 4; i++)
+		pieces[i] = api_pages_take(MIB(8));
+	for (int i = 0; i < 4; i++)
+		api_pages_give(pieces[i], MIB(8));
+	ck_assert_uint_eq(api_pages_kept(), MIB(32));
+	ck_assert(!getrlimit(RLIMIT_AS, &limit));
+	tight = limit;
+	tight.rlim_cur = mapped_bytes() + MIB(16);
+	ck_assert(!setrlimit(RLIMIT_AS, &tight));
+	large = api_pages_take(MIB(40));
+	ck_assert_ptr_null(api_pages_take(MIB(40)));
+	ck_assert(!setrlimit(RLIMIT_AS, &limit));
+	ck_assert_ptr_nonnull(large);
+	ck_assert_uint_eq(api_pages_kept(), 0);
+	api_pages_give(large, MIB(40));
+}
+END_TEST
+
 /* Pieces of several sizes come and go; each is its owner's alone. */
 static void *come_and_go(void *arg)
 {
@@ -241,6 +281,7 @@ Suite *pages_suite(void)
 	tcase_add_test(tcase, no_more_is_kept_than_may_be);
 	tcase_add_test(tcase, nothing_is_kept_for_nobody);
 	tcase_add_test(tcase, impossible_sizes_are_refused);
+	tcase_add_test(tcase, what_is_kept_makes_room);
 	tcase_add_test(tcase, threads_share_what_is_kept);
 	suite_add_tcase(suite, tcase);
 	return suite;
