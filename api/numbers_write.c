@@ -136,7 +136,7 @@ struct pen {
 	/* Of floats, the items [from, to) are laid out; rows may be shorter than a
 	 * batch.  Halves are float64 here. */
 	uint64_t from, to;
-	shortest_fn *lay_out;
+	shortest_fn *shortest;
 	struct shortest_batch batch;
 	float singles[SHORTEST_BATCH];
 	double doubles[SHORTEST_BATCH];
@@ -190,9 +190,9 @@ static void lay_out_floats(struct pen *pen, uint64_t item)
 	if (count < FEW)
 		memset(pen->batch.bytes, 0, sizeof pen->batch.bytes);
 	else if (is_wide(writer))
-		pen->lay_out(&pen->batch, pen->doubles);
+		pen->shortest(&pen->batch, pen->doubles);
 	else
-		pen->lay_out(&pen->batch, pen->singles);
+		pen->shortest(&pen->batch, pen->singles);
 }
 
 /* Some that are laid out, with a comma behind each. */
@@ -271,7 +271,7 @@ void api_array_write_chunk(struct api_writer *writer, size_t chunk)
 		.writer = writer,
 		.layout = &layout,
 		.end = end,
-		.lay_out = shortest_of(is_wide(writer) ? LOSS_FLOAT64 : LOSS_FLOAT32),
+		.shortest = shortest_of(is_wide(writer) ? LOSS_FLOAT64 : LOSS_FLOAT32),
 	};
 
 	while (item < end) {

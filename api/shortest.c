@@ -203,7 +203,7 @@ ALWAYS_INLINE void justify(struct work *w)
 	{
 		int32_t digits = 1;
 
-#pragma GCC unroll 16
+#pragma GCC unroll DIGITS
 		for (int k = 1; k < DIGITS; k++)
 			digits += w->digits[i] >= powers_of_ten[k];
 		w->count[i] = digits;
@@ -255,7 +255,7 @@ ALWAYS_INLINE uint64_t exponent_text(int exponent)
 
 /* The shorter of the plain and the scientific form, the plain one if they are
  * equally long. */
-ALWAYS_INLINE void lay_out(const struct work *w, struct shortest_batch *batch,
+ALWAYS_INLINE void arrange(const struct work *w, struct shortest_batch *batch,
 			   const int32_t *counts)
 {
 	EACH
@@ -270,7 +270,7 @@ ALWAYS_INLINE void lay_out(const struct work *w, struct shortest_batch *batch,
 		int whole = small ? SHORTEST_DIGITS : scientific ? 1 : point;
 		int length = count + (count > whole);
 
-		length = plain & (length < point) ? point : length;
+		length = (plain & (length < point)) ? point : length;
 		batch->suffix[i] = scientific ? exponent_text(exponent) : ',';
 		batch->zeros[i] = small ? 2 - point : 0;
 		batch->point[i] = whole;
@@ -294,5 +294,5 @@ void PASTE(shortest, LOSS_ISA, LOSS_REAL)(struct shortest_batch *batch, const vo
 	find_digits(&work);
 	justify(&work);
 	spell(&work, batch, count);
-	lay_out(&work, batch, count);
+	arrange(&work, batch, count);
 }

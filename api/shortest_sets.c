@@ -22,7 +22,9 @@ shortest_fn *shortest_of(enum loss_dtype dtype)
 {
 	const struct shortest_set *set = shortest_sets;
 
-	while (set[1].isa && strcmp(set->isa, loss_isa()) != 0)
+	while (set->isa && strcmp(set->isa, loss_isa()) != 0)
 		set++;
+	if (!set->isa)
+		set = shortest_sets;
 	return dtype == LOSS_FLOAT32 ? set->float32 : set->float64;
 }

@@ -38,8 +38,9 @@
  * The last two steps in a loop on one thread are loss_plan_evaluate().
  *
  * NUMBERS.  Element arithmetic is done in the dtype of the spec, every sum
- * across elements or rows in float64 with a fixed tree (of logarithms, before
- * it, a product of as many as share one: less than a last place of the dtype).
+ * across elements or rows in float64 with a fixed tree (where elements share a
+ * logarithm, after a fixed tree of products in the dtype, which costs two or
+ * three last places of it at worst).
  * Results do not depend on the CPU, on the number of threads or on the order of
  * the blocks, bit for bit.  The accuracy of each function of the vocabulary is stated in
  * simd/math.h and measured by `make ulp`.

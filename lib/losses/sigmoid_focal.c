@@ -38,8 +38,8 @@ INLINE vec power_of(vec u, real gamma, bool halves)
 	return halves ? power_of_halves(u, gamma) : v_pow_pos(u, v_set(gamma));
 }
 
-/* Soft targets, and logits that are infinite or NaN, where the short form below may
- * multiply 0 by infinity. */
+/* Soft targets, and logits that are NaN, infinite or so large that exp(-|x|) is 0,
+ * where the short form below may multiply 0 by infinity. */
 INLINE vec focal_of_any(vec x, vec y, vec small, vec *dx, const struct loss_eval *e, bool halves,
 			struct seen *seen)
 {
@@ -83,7 +83,7 @@ INLINE vec focal(const vec *in, vec *grad, const struct loss_eval *e, bool halve
 	const vec zero = v_set(0), one = v_set(1);
 	vec x = in[0], y = in[1], small = in[ELEMENT_FIRST], loss;
 	mask positive = v_eq(y, one), hard = m_or(positive, v_eq(y, zero));
-	mask any = m_not(m_and(hard, v_lt(zero, small)));
+	mask rare = m_not(m_and(hard, v_lt(zero, small)));
 	vec larger = one / (one + small), smaller = small * larger, rest = v_log1p_unit(small);
 	mask wrong = v_is_signed(v_select(positive, x, -x));
 	vec u = v_select(wrong, larger, smaller), p_t = v_select(wrong, smaller, larger);
@@ -94,11 +94,11 @@ INLINE vec focal(const vec *in, vec *grad, const struct loss_eval *e, bool halve
 					 v_set((real)(1 - p->alpha.value)));
 	loss = power * bce;
 	grad[0] = v_fma(v_set(gamma) * bce, p_t, u) * v_select(positive, -power, power);
-	if (__builtin_expect(m_any(any), 0)) {
+	if (__builtin_expect(m_any(rare), 0)) {
 		vec dx, of_any = focal_of_any(x, y, small, &dx, e, halves, seen);
 
-		loss = v_select(any, of_any, loss);
-		grad[0] = v_select(any, dx, grad[0]);
+		loss = v_select(rare, of_any, loss);
+		grad[0] = v_select(rare, dx, grad[0]);
 	}
 	return loss;
 }

@@ -20,7 +20,7 @@ INLINE vec times_or_zero(vec a, vec b)
 /* A logit x: all from small = exp(-|x|), and nothing by subtraction. */
 struct binary_logit {
 	vec small, rest;          /* exp(-|x|), log(1 + exp(-|x|)) */
-	struct binary_costs cost; /* softplus(-x), softplus(x) */
+	struct binary_costs cost; /* softplus(-x), softplus(x), but for what `rest` lacks */
 	vec larger;               /* of p and 1 - p */
 	vec prob_1, prob_0;       /* p and 1 - p */
 	mask negative;

@@ -153,7 +153,7 @@ INLINE void element_step(const struct loss_eval *e, const struct element_chunk *
 		for (int k = 0; k < ELEMENT_INPUTS; k++)
 			grad[r][k] = v_set(0);
 		loss[r] = kind.form.element(in, grad[r], e, &seen);
-		if (kind.form.plus_log1p && (kind.factored || chunk->losses))
+		if (kind.form.plus_log1p && kind.factored)
 			loss[r] = loss[r] + v_log1p_unit(in[ELEMENT_FIRST]);
 		if (kind.factored) {
 			vec factor = v_load(chunk->factor + i + r * LANES);
@@ -166,6 +166,9 @@ INLINE void element_step(const struct loss_eval *e, const struct element_chunk *
 		}
 		sums->seen = m_or(sums->seen, seen.any);
 		acc_add(&sums->sum, r % REGS, loss[r]);
+		/* In the sum it is added later, whether losses are asked for or not. */
+		if (kind.form.plus_log1p && !kind.factored && chunk->losses)
+			loss[r] = loss[r] + v_log1p_unit(in[ELEMENT_FIRST]);
 	}
 	if (chunk->losses)
 		UNROLL for (int r = 0; r < vecs; r++)
@@ -264,7 +267,7 @@ INLINE void element_run(const struct loss_eval *e, const struct element_chunk *c
 		element_first(e, &lanes, whole, kind.form, first);
 		for (; i < whole; i += ELEMENT_STEP)
 			element_step(e, &lanes, first, i, ELEMENT_STEP, kind, scale, &hot);
-		if (kind.form.plus_log1p && !lanes.losses && whole > 0)
+		if (kind.form.plus_log1p && whole > 0)
 			element_add_log1p(first, whole, &hot.sum);
 		*sums = hot;
 	}
@@ -378,14 +381,14 @@ INLINE void element_block(const struct loss_eval *e, int64_t block, struct eleme
 	for (int k = 1; k < form.inputs; k++)
 		others = others || e->out.gradients[e->reads[k]] != NULL;
 	if (others)
-		element_block_kind(e, block, (struct element_kind){form, GRAD_ALL, false}, factored,
-				   out);
+		element_block_kind(e, block, (struct element_kind){.form = form, .grads = GRAD_ALL},
+				   factored, out);
 	else if (e->out.gradients[0])
-		element_block_kind(e, block, (struct element_kind){form, GRAD_PREDICTION, false},
+		element_block_kind(e, block,
+				   (struct element_kind){.form = form, .grads = GRAD_PREDICTION},
 				   factored, out);
 	else
-		element_block_kind(e, block, (struct element_kind){form, GRAD_NONE, false},
-				   factored, out);
+		element_block_kind(e, block, (struct element_kind){.form = form}, factored, out);
 }
 
 /* The same math once more over a block, to tell where each event happened. */
@@ -427,7 +430,10 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, struct elemen
 							    struct element_sums *sums)             \
 	{                                                                                          \
 		element_run_factored(e, chunk,                                                     \
-				     (struct element_kind){{__VA_ARGS__}, GRAD_ALL, true}, sums);  \
+				     (struct element_kind){.form = {__VA_ARGS__},                  \
+							   .grads = GRAD_ALL,                      \
+							   .factored = true},                      \
+				     sums);                                                        \
 	}                                                                                          \
 	static void id##_block(const struct loss_eval *e, int64_t block, struct loss_partial *out) \
 	{                                                                                          \
@@ -439,11 +445,13 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, struct elemen
 		element_scan(e, block, (struct element_form){__VA_ARGS__}, scan);                  \
 	}
 
-#define ELEMENT_FORM(id, inputs, element) ELEMENT_FORM_OF(id, inputs, NULL, element, false)
-#define ELEMENT_FORM_IN_TWO(id, inputs, first, element)                                            \
-	ELEMENT_FORM_OF(id, inputs, first, element, false)
-#define ELEMENT_FORM_PLUS_LOG1P(id, inputs, first, element)                                        \
-	ELEMENT_FORM_OF(id, inputs, first, element, true)
+#define ELEMENT_FORM(id, count, function)                                                          \
+	ELEMENT_FORM_OF(id, .inputs = (count), .element = (function))
+#define ELEMENT_FORM_IN_TWO(id, count, part, function)                                             \
+	ELEMENT_FORM_OF(id, .inputs = (count), .first = (part), .element = (function))
+#define ELEMENT_FORM_PLUS_LOG1P(id, count, part, function)                                         \
+	ELEMENT_FORM_OF(id, .inputs = (count), .first = (part), .element = (function),             \
+			.plus_log1p = true)
 
 /* All of a loss that has one form: `role` names its prediction. */
 #define ELEMENT_LOSS_OF(id, role, ...)                                                             \
@@ -453,9 +461,10 @@ INLINE void element_scan(const struct loss_eval *e, int64_t block, struct elemen
 		.scan = {[LOSS_ROLE_##role] = plain_scan},                                         \
 	};
 
-#define ELEMENT_LOSS(id, role, inputs, element)                                                    \
-	ELEMENT_LOSS_OF(id, role, inputs, NULL, element, false)
-#define ELEMENT_LOSS_PLUS_LOG1P(id, role, inputs, first, element)                                  \
-	ELEMENT_LOSS_OF(id, role, inputs, first, element, true)
+#define ELEMENT_LOSS(id, role, count, function)                                                    \
+	ELEMENT_LOSS_OF(id, role, .inputs = (count), .element = (function))
+#define ELEMENT_LOSS_PLUS_LOG1P(id, role, count, part, function)                                   \
+	ELEMENT_LOSS_OF(id, role, .inputs = (count), .first = (part), .element = (function),       \
+			.plus_log1p = true)
 
 #endif

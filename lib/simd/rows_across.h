@@ -103,38 +103,16 @@ enum {
 	ACROSS_SHORT = 192, /* classes of a row that is long enough for steps to pay */
 };
 
-_Static_assert(3 * EXP_STEP <= ACROSS_SHORT, "three steps are on their way at once");
+_Static_assert(EXP_STEPS_MIN *EXP_STEP <= ACROSS_SHORT, "a row that is not short has steps enough");
 
-/* The first classes of a row of c >= ACROSS_SHORT, in order; returns how many.  While some are
- * summed, the next are in their polynomials and those behind them are reduced. */
-INLINE int64_t across_exp_steps(struct across_exp *row, int64_t c)
+INLINE vec across_step_argument(const void *row, int64_t step, int k)
 {
-	struct v_reduced reduced[EXP_VECS];
-	struct v_exp_parts e[EXP_VECS];
-	int64_t i = 0;
+	return across_exp_argument(row, step * EXP_STEP + k * LANES);
+}
 
-	UNROLL for (int k = 0; k < EXP_VECS; k++)
-	{
-		int64_t at = k * LANES;
-
-		e[k] = v_exp_neg_poly(v_exp_neg_reduce(across_exp_argument(row, at)));
-		reduced[k] = v_exp_neg_reduce(across_exp_argument(row, at + EXP_STEP));
-	}
-	for (; i + 3 * EXP_STEP <= c; i += EXP_STEP)
-		UNROLL for (int k = 0; k < EXP_VECS; k++)
-		{
-			int64_t at = i + k * LANES;
-
-			across_exp_take(row, at, k % REGS, v_exp_neg_join(e[k]), 0);
-			e[k] = v_exp_neg_poly(reduced[k]);
-			reduced[k] = v_exp_neg_reduce(across_exp_argument(row, at + 2 * EXP_STEP));
-		}
-	UNROLL for (int k = 0; k < EXP_VECS; k++)
-		across_exp_take(row, i + k * LANES, k % REGS, v_exp_neg_join(e[k]), 0);
-	i += EXP_STEP;
-	UNROLL for (int k = 0; k < EXP_VECS; k++) across_exp_take(
-		row, i + k * LANES, k % REGS, v_exp_neg_join(v_exp_neg_poly(reduced[k])), 0);
-	return i + EXP_STEP;
+INLINE void across_step_take(void *row, int64_t step, int k, vec ex)
+{
+	across_exp_take(row, step * EXP_STEP + k * LANES, k % REGS, ex, 0);
 }
 
 /* The sum of exp(x - max) of a row that is not short. */
@@ -145,7 +123,8 @@ INLINE double across_exp_sum(struct across_exp *row, int64_t c)
 
 	hot.sum = exp_acc_zero();
 	hot.max_behind = gmax_init();
-	for (int64_t i = across_exp_steps(&hot, c); i < c; i += GROUP) {
+	exp_steps(&hot, c / EXP_STEP, EXP_VECS, across_step_argument, across_step_take);
+	for (int64_t i = c / EXP_STEP * EXP_STEP; i < c; i += GROUP) {
 		int64_t at = group_at(c, i, &again);
 
 		UNROLL for (int r = 0; r < REGS; r++) across_exp_take(

@@ -129,51 +129,33 @@ INLINE void lanes_exp_take(struct lanes_exp *l, int64_t k, int r, vec ex)
 		tile_store(l->tile->g + k * l->tile->step, ex, l->tile, r);
 }
 
-/* The first classes, in order; returns how many.  As in across_exp_steps(). */
-INLINE int64_t lanes_exp_steps(struct lanes_exp *l, int64_t c)
+INLINE vec lanes_step_argument(const void *l, int64_t step, int k)
 {
-	struct v_reduced reduced[LANES_STEP * REGS];
-	struct v_exp_parts e[LANES_STEP * REGS];
-	int64_t k = 0;
+	return lanes_exp_argument(l, step * LANES_STEP + k / REGS, k % REGS);
+}
 
-	if (c < 3 * LANES_STEP)
-		return 0;
-	UNROLL for (int i = 0; i < LANES_STEP * REGS; i++)
-	{
-		int64_t at = i / REGS;
-
-		e[i] = v_exp_neg_poly(v_exp_neg_reduce(lanes_exp_argument(l, at, i % REGS)));
-		reduced[i] = v_exp_neg_reduce(lanes_exp_argument(l, at + LANES_STEP, i % REGS));
-	}
-	for (; k + 3 * LANES_STEP <= c; k += LANES_STEP)
-		UNROLL for (int i = 0; i < LANES_STEP * REGS; i++)
-		{
-			int64_t at = k + i / REGS;
-
-			lanes_exp_take(l, at, i % REGS, v_exp_neg_join(e[i]));
-			e[i] = v_exp_neg_poly(reduced[i]);
-			reduced[i] = v_exp_neg_reduce(
-				lanes_exp_argument(l, at + 2 * LANES_STEP, i % REGS));
-		}
-	UNROLL for (int i = 0; i < LANES_STEP * REGS; i++) lanes_exp_take(
-		l, k + i / REGS, i % REGS, v_exp_neg_join(e[i]));
-	k += LANES_STEP;
-	UNROLL for (int i = 0; i < LANES_STEP * REGS; i++) lanes_exp_take(
-		l, k + i / REGS, i % REGS, v_exp_neg_join(v_exp_neg_poly(reduced[i])));
-	return k + LANES_STEP;
+INLINE void lanes_step_take(void *l, int64_t step, int k, vec ex)
+{
+	lanes_exp_take(l, step * LANES_STEP + k / REGS, k % REGS, ex);
 }
 
 INLINE void lanes_exp_sums(struct rows *g, const struct loss_eval *e, const struct tile *tile,
 			   bool keep)
 {
 	struct lanes_exp l = {.tile = tile, .keep = keep, .sum = exp_acc_zero()};
+	int64_t k = 0;
 
 	UNROLL for (int r = 0; r < REGS; r++) l.max[r] = v_load(g->max + r * LANES);
-	for (int64_t k = lanes_exp_steps(&l, e->c); k < e->c; k++)
+	if (e->c / LANES_STEP >= EXP_STEPS_MIN) {
+		k = e->c / LANES_STEP * LANES_STEP;
+		exp_steps(&l, k / LANES_STEP, LANES_STEP * REGS, lanes_step_argument,
+			  lanes_step_take);
+	}
+	for (; k < e->c; k++)
 		UNROLL for (int r = 0; r < REGS; r++)
 			lanes_exp_take(&l, k, r, v_exp_neg(lanes_exp_argument(&l, k, r)));
-	UNROLL for (int r = 0; r < REGS; r++) v_store(g->s_1 + r * LANES,
-						      exp_acc_less_1(&l.sum, r));
+	UNROLL for (int r = 0; r < REGS; r++)
+		v_store(g->s_1 + r * LANES, exp_acc_less_1(&l.sum, r));
 }
 
 /* ---- Hard targets --------------------------------------------------------- */

@@ -100,6 +100,43 @@ struct rows {
 	real own[GROUP];   /* dense: (t + exp(x - max) * other) * unit * scale */
 };
 
+/* ---- Exponentials of a row, step by step ------------------------------------- */
+
+enum {
+	EXP_STEPS_MIN = 2,
+	EXP_VECS_MAX = 4, /* in a step */
+};
+
+typedef vec exp_argument_fn(const void *row, int64_t step, int k);
+typedef void exp_take_fn(void *row, int64_t step, int k, vec ex);
+
+/* All vecs of all steps, in order: while some are taken, the next are in their
+ * polynomials and those behind them are reduced.  `steps` >= EXP_STEPS_MIN; vecs and
+ * the functions are constants. */
+INLINE void exp_steps(void *row, int64_t steps, int vecs, exp_argument_fn *argument,
+		      exp_take_fn *take)
+{
+	struct v_reduced reduced[EXP_VECS_MAX];
+	struct v_exp_parts e[EXP_VECS_MAX];
+	int64_t s = 0;
+
+	UNROLL for (int k = 0; k < vecs; k++)
+	{
+		e[k] = v_exp_neg_poly(v_exp_neg_reduce(argument(row, 0, k)));
+		reduced[k] = v_exp_neg_reduce(argument(row, 1, k));
+	}
+	for (; s + 2 < steps; s++)
+		UNROLL for (int k = 0; k < vecs; k++)
+		{
+			take(row, s, k, v_exp_neg_join(e[k]));
+			e[k] = v_exp_neg_poly(reduced[k]);
+			reduced[k] = v_exp_neg_reduce(argument(row, s + 2, k));
+		}
+	UNROLL for (int k = 0; k < vecs; k++) take(row, s, k, v_exp_neg_join(e[k]));
+	UNROLL for (int k = 0; k < vecs; k++)
+		take(row, s + 1, k, v_exp_neg_join(v_exp_neg_poly(reduced[k])));
+}
+
 /* ---- What belongs to a row ------------------------------------------------ */
 
 /* The class index of a row; -1: it has none, or does not count. */

@@ -155,10 +155,12 @@ INLINE void v_store(real *p, vec v)
  * they would be gone from there before anybody reads them.  v_stream_end()
  * before another thread may. */
 enum { STREAM_BYTES = 4 << 20 };
+#ifdef X86
 #if SIMD_SSE2
 #define STREAM BY_REAL("movntps", "movntpd")
 #else
 #define STREAM BY_REAL("vmovntps", "vmovntpd")
+#endif
 #endif
 
 INLINE void v_stream(real *p, vec v)

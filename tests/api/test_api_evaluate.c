@@ -259,6 +259,44 @@ START_TEST(null_is_the_same_as_nothing)
 }
 END_TEST
 
+/* How closely one looks does not change what is seen: not a bit of it. */
+START_TEST(diagnostics_do_not_change_the_loss)
+{
+	static const char *const losses[] = {"bce_with_logits", "soft_margin", "log_cosh",
+					     "cross_entropy"};
+	static const char *const levels[] = {"off", "auto", "full"};
+	char body[4096];
+	double loss = 0, sum = 0;
+
+	for (size_t k = 0; k < sizeof losses / sizeof *losses; k++)
+		for (size_t level = 0; level < 3; level++) {
+			bool rows = !strcmp(losses[k], "cross_entropy");
+			int n = snprintf(body, sizeof body,
+					 "{'loss': '%s', 'dtype': 'float64', 'diagnostics': '%s', "
+					 "'gradient': false, 'targets': [",
+					 losses[k], levels[level]);
+
+			for (int i = 0; i < 60; i++)
+				n += snprintf(body + n, sizeof body - (size_t)n, "%s1",
+					      i ? "," : "");
+			n += snprintf(body + n, sizeof body - (size_t)n, "], '%s': [",
+				      k % 3 == 0 ? "logits" : "input");
+			for (int i = 0; i < 60; i++)
+				n += snprintf(body + n, sizeof body - (size_t)n,
+					      rows ? "%s[%.3f, 0.25]" : "%s%.3f", i ? "," : "",
+					      (double)(i * i % 37) / 7 - 2);
+			snprintf(body + n, sizeof body - (size_t)n, "]}");
+			ask_fine(body);
+			if (level == 0) {
+				loss = answer_number(&answer, "/loss");
+				sum = answer_number(&answer, "/sum");
+			}
+			ck_assert_double_eq(answer_number(&answer, "/loss"), loss);
+			ck_assert_double_eq(answer_number(&answer, "/sum"), sum);
+		}
+}
+END_TEST
+
 /* 300^2 is too much for float16, and its text is the shortest of that type. */
 /* What makes a batch be refused is counted as a finding of its loss. */
 START_TEST(refusals_are_counted_as_findings)
@@ -495,6 +533,7 @@ Suite *api_evaluate_suite(void)
 
 	tcase_add_checked_fixture(tcase, NULL, teardown);
 	tcase_add_loop_test(tcase, article_value, 0, sizeof article / sizeof article[0]);
+	tcase_add_test(tcase, diagnostics_do_not_change_the_loss);
 	tcase_add_test(tcase, reply_of_the_article);
 	tcase_add_test(tcase, unreduced_loss_has_the_shape_of_the_rows);
 	tcase_add_test(tcase, tensors_have_three_forms);
