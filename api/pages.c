@@ -20,7 +20,7 @@
 
 enum {
 	ALIGNMENT = 64,
-	/* From here on the C library asks the system, too, if nobody tells it otherwise. */
+	/* Below this the C library does well, having some at hand. */
 	LARGE_BYTES = 1 << 20,
 	/* Pages are counted by the dozen, so that much the same size is the same. */
 	GRAIN_BYTES = 64 << 10,
