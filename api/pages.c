@@ -34,6 +34,13 @@ enum { HAS_LARGE = 0 };
 enum { HAS_LARGE = 1 };
 #endif
 
+/* Nor does one know whose pages mremap() puts where others were. */
+#if defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
+enum { MOVES_PAGES = 0 };
+#else
+enum { MOVES_PAGES = 1 };
+#endif
+
 struct piece {
 	void *at;
 	size_t bytes;
@@ -136,12 +143,15 @@ static bool keep(void *at, size_t bytes)
 
 /* ---- Large pieces ----------------------------------------------------------- */
 
+/* NULL, and nothing is changed, if that cannot be. */
 static void *fit(struct piece piece, size_t bytes)
 {
-	void *at = piece.at;
+	void *at;
 
 	if (piece.bytes == bytes)
-		return at;
+		return piece.at;
+	if (!MOVES_PAGES)
+		return NULL;
 	at = mremap(piece.at, piece.bytes, bytes, MREMAP_MAYMOVE);
 	return at == MAP_FAILED ? NULL : at;
 }
@@ -213,15 +223,16 @@ static void *move(void *memory, size_t bytes, size_t to)
 
 void *api_pages_resize(void *memory, size_t bytes, size_t to)
 {
-	size_t whole = round_up(to, GRAIN_BYTES);
+	void *fitted = NULL;
 
 	if (!memory)
 		return api_pages_take(to);
-	if (is_large(bytes) && is_large(to))
-		return whole > 0 ? fit((struct piece){memory, round_up(bytes, GRAIN_BYTES), false},
-				       whole)
-				 : NULL;
-	return is_large(bytes) || is_large(to) ? move(memory, bytes, to) : realloc(memory, to);
+	if (!is_large(bytes) && !is_large(to))
+		return realloc(memory, to);
+	if (is_large(bytes) && is_large(to) && round_up(to, GRAIN_BYTES) > 0)
+		fitted = fit((struct piece){memory, round_up(bytes, GRAIN_BYTES), false},
+			     round_up(to, GRAIN_BYTES));
+	return fitted ? fitted : move(memory, bytes, to);
 }
 
 void api_pages_give(void *memory, size_t bytes)
