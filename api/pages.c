@@ -1,8 +1,8 @@
 /*
  * Happy path: a request's body and tensors are taken from what the last request
- * of its size has given back, as they are, without a call of the system.  A piece
- * that is somewhat smaller or a little larger than asked for is made to fit: its
- * pages are moved, not copied.
+ * of its size has given back, as they are, without a call of the system.  Of a
+ * larger piece the end is taken; a smaller one grows: its pages are moved, not
+ * copied.
  */
 #define _GNU_SOURCE
 #include "pages.h"
@@ -81,22 +81,44 @@ static struct piece take_out(size_t i)
 	return piece;
 }
 
-/* The one that is nearest in size, from half as large to an eighth larger: little is
- * given to the system, and no more of what is large than has to be made small. */
+/* Bytes off the end of a piece. */
+static void *cut(struct piece *piece, size_t bytes)
+{
+	piece->bytes -= bytes;
+	kept.bytes -= bytes;
+	return (char *)piece->at + piece->bytes;
+}
+
+/* Of what is large enough the smallest, or as much of it as is asked for; else of what
+ * is half as large the largest, which can grow. */
 static struct piece find(size_t bytes)
 {
-	size_t best = kept.count, distance = SIZE_MAX;
+	size_t enough = kept.count, half = kept.count;
 
 	for (size_t i = 0; i < kept.count; i++) {
 		size_t have = kept.pieces[i].bytes;
-		size_t away = have > bytes ? have - bytes : bytes - have;
 
-		if (have >= bytes / 2 && have <= bytes + bytes / 8 && away < distance) {
-			best = i;
-			distance = away;
-		}
+		if (have >= bytes && (enough == kept.count || have < kept.pieces[enough].bytes))
+			enough = i;
+		if (have < bytes && have >= bytes / 2 &&
+		    (half == kept.count || have > kept.pieces[half].bytes))
+			half = i;
 	}
-	return best < kept.count ? take_out(best) : (struct piece){0};
+	if (enough == kept.count)
+		return half < kept.count ? take_out(half) : (struct piece){0};
+	if (kept.pieces[enough].bytes - bytes < LARGE_BYTES)
+		return take_out(enough);
+	return (struct piece){cut(&kept.pieces[enough], bytes), bytes, false};
+}
+
+/* Of what is kept, up to so many bytes: the first piece, or the end of it. */
+static struct piece find_displaced(size_t bytes)
+{
+	if (kept.count == 0 || bytes == 0)
+		return (struct piece){0};
+	if (kept.pieces[0].bytes <= bytes || kept.pieces[0].bytes - bytes < LARGE_BYTES)
+		return take_out(0);
+	return (struct piece){cut(&kept.pieces[0], bytes), bytes, false};
 }
 
 /* One that has to go: to make room for `more` bytes, if these may be kept at all;
@@ -127,6 +149,22 @@ static void drop_surplus(size_t more, bool old)
 	} while (piece.at);
 }
 
+/* New memory takes the place of as much that is kept: so the process is never larger
+ * than it has been in use. */
+static void displace(size_t bytes)
+{
+	struct piece piece;
+
+	for (; bytes > 0; bytes -= piece.bytes < bytes ? piece.bytes : bytes) {
+		pthread_mutex_lock(&kept.lock);
+		piece = find_displaced(bytes);
+		pthread_mutex_unlock(&kept.lock);
+		if (!piece.at)
+			return;
+		munmap(piece.at, piece.bytes);
+	}
+}
+
 static bool keep(void *at, size_t bytes)
 {
 	bool is_room;
@@ -152,6 +190,8 @@ static void *fit(struct piece piece, size_t bytes)
 		return piece.at;
 	if (!MOVES_PAGES)
 		return NULL;
+	if (piece.bytes < bytes)
+		displace(bytes - piece.bytes);
 	at = mremap(piece.at, piece.bytes, bytes, MREMAP_MAYMOVE);
 	return at == MAP_FAILED ? NULL : at;
 }
@@ -180,11 +220,10 @@ static void *take_large(size_t bytes)
 			return at;
 		munmap(piece.at, piece.bytes);
 	}
+	displace(whole);
 	at = map(whole);
 	if (!at && api_pages_kept() > 0) {
-		/* Twice, so that all of it is old. */
-		api_pages_age();
-		api_pages_age();
+		displace(SIZE_MAX);
 		at = map(whole);
 	}
 	return at;

@@ -203,7 +203,7 @@ ALWAYS_INLINE void justify(struct work *w)
 	{
 		int32_t digits = 1;
 
-#pragma GCC unroll DIGITS
+#pragma GCC unroll 16
 		for (int k = 1; k < DIGITS; k++)
 			digits += w->digits[i] >= powers_of_ten[k];
 		w->count[i] = digits;

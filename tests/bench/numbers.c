@@ -12,6 +12,7 @@
 
 #include "numbers.h"
 #include "numbers_text.h"
+#include "pages.h"
 
 enum { NUMBERS = 1000000, ROUNDS = 7, TEXT_BYTES = 32 };
 
@@ -236,6 +237,7 @@ int main(void)
 	text = malloc((size_t)NUMBERS * TEXT_BYTES + 64);
 	written = malloc((size_t)NUMBERS * TEXT_BYTES + 64);
 	require(text && written, "no memory");
+	api_pages_keep(1 << 30); /* as the daemon does */
 
 	puts("way\ttext\tdtype\tmillions_a_second\tlibrary\tskim_gb_a_second");
 	fill(4);
