@@ -134,9 +134,9 @@ static const struct setting settings[] = {
 	 .kind = SIZE,
 	 MEMBER(keep_bytes),
 	 .max = GIB(1 << 20),
-	 .init = MIB(256),
-	 .help = "large memory kept for the next requests for some seconds, a quarter of "
-		 "--queue-bytes at most"},
+	 .init = GIB(1),
+	 .help = "large memory kept for the next requests for some seconds; with what is in use "
+		 "never more than has been in use at once"},
 	{.flag = "timeout",
 	 .kind = DURATION,
 	 MEMBER(timeout_ms),

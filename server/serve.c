@@ -188,9 +188,7 @@ static void api_init(struct srv *srv)
 {
 	srv->api.limits = srv->config->limits;
 	srv->api.budget.max = srv->config->queue_bytes;
-	api_pages_keep(srv->config->keep_bytes < srv->config->queue_bytes / 4
-			       ? srv->config->keep_bytes
-			       : srv->config->queue_bytes / 4);
+	api_pages_keep(srv->config->keep_bytes);
 	srv->api.host = (struct api_host){
 		.ctx = srv,
 		.stats = host_stats,
