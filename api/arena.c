@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pages.h"
+#include "sanitizers.h"
 
 /* ---- The budget ----------------------------------------------------------- */
 
@@ -52,18 +53,8 @@ struct api_arena_block {
 	size_t bytes; /* with this header */
 };
 
-#if defined(__has_feature)
-#define HAS_FEATURE(name) __has_feature(name)
-#else
-#define HAS_FEATURE(name) 0
-#endif
-
 /* A sanitizer sees the ends of an allocation only if it is a block of its own. */
-#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
-enum { EACH_ALONE = 1 };
-#else
-enum { EACH_ALONE = 0 };
-#endif
+enum { EACH_ALONE = API_ADDRESS_SANITIZER };
 enum { FIRST_BLOCK_BYTES = 16 << 10, BLOCK_BYTES_MAX = 256 << 10 };
 
 static void *refuse(struct api_arena *arena, enum api_problem why)

@@ -12,11 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#if defined(__has_feature)
-#define HAS_FEATURE(name) __has_feature(name)
-#else
-#define HAS_FEATURE(name) 0
-#endif
+#include "sanitizers.h"
 
 enum {
 	ALIGNMENT = 64,
@@ -27,19 +23,12 @@ enum {
 	PIECES = 64,
 };
 
-/* A sanitizer must see the ends of a piece, and that nobody uses what is gone. */
-#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
-enum { HAS_LARGE = 0 };
-#else
-enum { HAS_LARGE = 1 };
-#endif
-
-/* Nor does one know whose pages mremap() puts where others were. */
-#if defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
-enum { MOVES_PAGES = 0 };
-#else
-enum { MOVES_PAGES = 1 };
-#endif
+enum {
+	/* A sanitizer must see the ends of a piece, and that nobody uses what is gone. */
+	HAS_LARGE = !API_ADDRESS_SANITIZER,
+	/* Nor does one know whose pages mremap() puts where others were. */
+	MOVES_PAGES = !API_THREAD_SANITIZER,
+};
 
 struct piece {
 	void *at;

@@ -12,29 +12,14 @@
 #include <check.h>
 
 #include "pages.h"
+#include "sanitizers.h"
 
 Suite *pages_suite(void);
 
 #define MIB(n) ((size_t)(n) << 20)
 
-/* With AddressSanitizer nothing is kept. */
-#if defined(__has_feature)
-#define HAS_FEATURE(name) __has_feature(name)
-#else
-#define HAS_FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
-enum { KEEPS = 0 };
-#else
-enum { KEEPS = 1 };
-#endif
-
-/* With ThreadSanitizer pages do not move. */
-#if defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
-enum { MOVES = 0 };
-#else
-enum { MOVES = 1 };
-#endif
+/* With AddressSanitizer nothing is kept, with ThreadSanitizer pages do not move. */
+enum { KEEPS = !API_ADDRESS_SANITIZER, MOVES = !API_THREAD_SANITIZER };
 
 static void setup(void)
 {
