@@ -2,7 +2,7 @@
  * The vocabulary of the losses: vectors of one dtype, on every CPU.
  *
  * A file that includes this is compiled once per dtype (LOSS_REAL is 32 or 64)
- * and once per ISA (-march), with -O3 -ffp-contract=off.  A `vec` is the widest
+ * and once per ISA (-march), with -O2 -ffp-contract=off.  A `vec` is the widest
  * native vector of that ISA; +, -, *, / and unary - work on it as they are.
  * Each operation is exact or correctly rounded per lane, so a lane has the same
  * bits on every ISA (a NaN is a NaN: its sign and payload are not promised).
